@@ -1,0 +1,3 @@
+//! Larder: a memcached-compatible cache server.
+
+pub mod settings;

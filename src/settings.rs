@@ -1,0 +1,218 @@
+//! What the operator asked for: one value per flag and `-o` option, with memcached 1.6.45's defaults.
+//!
+//! This is plain data, filled by `cli` and never changed afterwards. What an administrator may change while the
+//! server runs (verbosity, the memory limit, ...) lives in `crate::runtime`.
+
+use std::path::PathBuf;
+
+/// Which protocols a listener accepts (`-B`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProtocolChoice {
+    /// The first byte of each message decides.
+    #[default]
+    Auto,
+    /// Text (classic and meta) only.
+    Ascii,
+    /// Binary only.
+    Binary,
+}
+
+/// Where `slab_automove` stands.
+pub type AutomoveLevel = u8;
+
+/// The whole configuration of one server.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `-p`: TCP port; 0 = no TCP, -1 = any free port.
+    pub tcp_port: i32,
+    /// `-U`: UDP port; 0 = off.
+    pub udp_port: i32,
+    /// `-l`: entries as given, in order, commas split. Empty = loopback only.
+    pub listen: Vec<String>,
+    /// `-s`: Unix socket; turns the network listeners off.
+    pub unix_socket: Option<PathBuf>,
+    /// `-a`: permission bits of the Unix socket.
+    pub unix_mask: u32,
+    /// `-c`: connections served at once.
+    pub conn_limit: u32,
+    /// `-b`: backlog of listen(2).
+    pub listen_backlog: i32,
+    /// `-B`.
+    pub protocol: ProtocolChoice,
+    /// `-o idle_timeout`: seconds without a request before a connection is closed; 0 = never.
+    pub idle_timeout_secs: u32,
+    /// `-o maxconns_fast`: past `-c`, answer with an error and close instead of not accepting.
+    pub maxconns_fast: bool,
+
+    /// `-d`: run in the background.
+    pub daemon: bool,
+    /// `-r`: raise the limit on core files.
+    pub core_dumps: bool,
+    /// `-u`: user to become.
+    pub user: Option<String>,
+    /// `-P`: file that holds the process id.
+    pub pid_file: Option<PathBuf>,
+    /// `-k`: mlockall.
+    pub lock_memory: bool,
+    /// `-v`: how often it was given.
+    pub verbosity: u8,
+    /// `-t`: worker threads.
+    pub threads: usize,
+    /// `-R`: requests served for one connection per wake-up.
+    pub requests_per_event: u32,
+
+    /// `-m`: bytes for items and index.
+    pub memory_limit_bytes: u64,
+    /// `-M` absent: old items make room for new ones. `-M`: a full cache refuses.
+    pub evictions: bool,
+    /// `-I`: the largest item in bytes, header included (memcached's accounting).
+    pub item_size_max_bytes: u32,
+    /// `-C` absent: items carry a CAS number.
+    pub cas: bool,
+    /// `-L`: huge pages.
+    pub large_pages: bool,
+    /// `-f`, shown only.
+    pub growth_factor: f64,
+    /// `-n`, shown only.
+    pub chunk_size_min: u32,
+    /// `-o slab_chunk_max` in bytes, shown only.
+    pub slab_chunk_max_bytes: u32,
+    /// `-e`: file for the items' memory.
+    pub memory_file: Option<PathBuf>,
+
+    /// `-A`: the `shutdown` command works.
+    pub shutdown_command: bool,
+    /// `-F` absent: `flush_all` works.
+    pub flush_all: bool,
+    /// `-X` absent: dumps work.
+    pub dumping: bool,
+    /// `-W` absent: `watch` works.
+    pub watch: bool,
+    /// `-D`: ends the prefix of a key in the statistics per prefix.
+    pub prefix_delimiter: u8,
+    /// `-D` given: statistics per prefix are on from the start.
+    pub detail: bool,
+    /// `-S`.
+    pub sasl: bool,
+    /// `-Y`.
+    pub auth_file: Option<PathBuf>,
+    /// `-N`.
+    pub napi_ids: u32,
+
+    /// `-o hashpower`, shown only.
+    pub hashpower: u32,
+    /// `-o hash_algorithm`, shown only.
+    pub hash_algorithm: String,
+    /// `-o slab_reassign`.
+    pub slab_reassign: bool,
+    /// `-o slab_automove`.
+    pub slab_automove: AutomoveLevel,
+    /// `-o slab_automove_ratio`, shown only.
+    pub slab_automove_ratio: f64,
+    /// `-o slab_automove_freeratio`, shown only.
+    pub slab_automove_freeratio: f64,
+    /// `-o slab_automove_window` in seconds, shown only.
+    pub slab_automove_window: u32,
+    /// `-o tail_repair_time` in seconds, shown only.
+    pub tail_repair_time_secs: u32,
+    /// `-o lru_crawler`.
+    pub lru_crawler: bool,
+    /// `-o lru_crawler_sleep` in microseconds.
+    pub lru_crawler_sleep_us: u32,
+    /// `-o lru_crawler_tocrawl`.
+    pub lru_crawler_tocrawl: u32,
+    /// `-o lru_maintainer`, shown only.
+    pub lru_maintainer: bool,
+    /// `-o hot_lru_pct`, shown only.
+    pub hot_lru_pct: u32,
+    /// `-o warm_lru_pct`, shown only.
+    pub warm_lru_pct: u32,
+    /// `-o hot_max_factor`, shown only.
+    pub hot_max_factor: f64,
+    /// `-o warm_max_factor`, shown only.
+    pub warm_max_factor: f64,
+    /// `-o temporary_ttl` in seconds, shown only; `None` = off.
+    pub temporary_ttl_secs: Option<u32>,
+    /// `-o watcher_logbuf_size` in bytes.
+    pub watcher_logbuf_bytes: u32,
+    /// `-o worker_logbuf_size` in bytes.
+    pub worker_logbuf_bytes: u32,
+    /// `-o track_sizes`: keep the histogram behind `stats sizes`.
+    pub track_sizes: bool,
+    /// `-o read_buf_mem_limit` in bytes for all connections' buffers together; 0 = our own bound.
+    pub read_buf_mem_limit_bytes: u64,
+    /// `-o inline_ascii_resp`, shown only.
+    pub inline_ascii_resp: bool,
+    /// `-o drop_privileges`.
+    pub drop_privileges: bool,
+
+    /// Options that were given and change nothing here, for one log line at start.
+    pub without_effect: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            tcp_port: 11211,
+            udp_port: 0,
+            listen: Vec::new(),
+            unix_socket: None,
+            unix_mask: 0o700,
+            conn_limit: 1024,
+            listen_backlog: 1024,
+            protocol: ProtocolChoice::Auto,
+            idle_timeout_secs: 0,
+            maxconns_fast: true,
+            daemon: false,
+            core_dumps: false,
+            user: None,
+            pid_file: None,
+            lock_memory: false,
+            verbosity: 0,
+            threads: 4,
+            requests_per_event: 20,
+            memory_limit_bytes: 64 << 20,
+            evictions: true,
+            item_size_max_bytes: 1 << 20,
+            cas: true,
+            large_pages: false,
+            growth_factor: 1.25,
+            chunk_size_min: 48,
+            slab_chunk_max_bytes: 512 << 10,
+            memory_file: None,
+            shutdown_command: false,
+            flush_all: true,
+            dumping: true,
+            watch: true,
+            prefix_delimiter: b':',
+            detail: false,
+            sasl: false,
+            auth_file: None,
+            napi_ids: 0,
+            hashpower: 16,
+            hash_algorithm: "murmur3".to_owned(),
+            slab_reassign: true,
+            slab_automove: 1,
+            slab_automove_ratio: 0.8,
+            slab_automove_freeratio: 0.01,
+            slab_automove_window: 10,
+            tail_repair_time_secs: 0,
+            lru_crawler: true,
+            lru_crawler_sleep_us: 100,
+            lru_crawler_tocrawl: 0,
+            lru_maintainer: true,
+            hot_lru_pct: 20,
+            warm_lru_pct: 40,
+            hot_max_factor: 0.2,
+            warm_max_factor: 2.0,
+            temporary_ttl_secs: None,
+            watcher_logbuf_bytes: 256 << 10,
+            worker_logbuf_bytes: 64 << 10,
+            track_sizes: false,
+            read_buf_mem_limit_bytes: 0,
+            inline_ascii_resp: false,
+            drop_privileges: false,
+            without_effect: Vec::new(),
+        }
+    }
+}

@@ -1,3 +1,7 @@
 //! Larder: a memcached-compatible cache server.
 
+pub mod clock;
+pub mod net;
 pub mod settings;
+pub mod shared;
+pub mod stats;

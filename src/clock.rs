@@ -1,0 +1,105 @@
+//! The server's coarse clock: whole seconds since start, as items and expiry times are kept.
+//!
+//! Read once per turn of a worker's loop and handed down as an argument, so that nothing below reads a clock and
+//! tests never sleep. It counts from [`START`] and not from 0 because 0 means "never expires" and 1 "expired already"
+//! (protocol.txt, "Expiration times").
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// Seconds on the server's clock; see the module.
+pub type Seconds = u32;
+
+/// What the clock shows when the server starts.
+pub const START: Seconds = 2;
+
+/// The largest exptime that counts from now, in seconds (30 days); larger ones are Unix times (protocol.txt).
+const RELATIVE_MAX: i64 = 60 * 60 * 24 * 30;
+
+/// An expiry on the server's clock; 0 = never.
+pub const NEVER: Seconds = 0;
+
+/// An expiry that has passed at any time.
+pub const EXPIRED: Seconds = 1;
+
+/// Monotonic seconds since start, with what is needed to turn them into Unix time.
+#[derive(Debug)]
+pub struct Clock {
+    /// Monotonic second that shows as 0.
+    origin: i64,
+    /// Unix time that shows as 0.
+    unix_origin: i64,
+    /// Seconds added by `debugtime`; always 0 in normal builds.
+    shift: AtomicI64,
+}
+
+impl Clock {
+    /// A clock that shows [`START`] now.
+    pub fn start() -> Clock {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
+        Clock { origin: monotonic() - i64::from(START), unix_origin: unix - i64::from(START), shift: AtomicI64::new(0) }
+    }
+
+    /// The second it is.
+    pub fn now(&self) -> Seconds {
+        let secs = monotonic() - self.origin + self.shift.load(Ordering::Relaxed);
+        secs.clamp(i64::from(START), i64::from(u32::MAX)) as Seconds
+    }
+
+    /// Unix time of the second `at`.
+    pub fn unix(&self, at: Seconds) -> i64 {
+        self.unix_origin + i64::from(at)
+    }
+
+    /// Moves the clock by `secs` (`debugtime`, in test builds).
+    #[cfg(feature = "debug-commands")]
+    pub fn shift(&self, secs: i64) {
+        self.shift.fetch_add(secs, Ordering::Relaxed);
+    }
+
+    /// The expiry that a client's `exptime` asks for (protocol.txt, "Expiration times"): 0 never, negative expired,
+    /// up to 30 days from `now`, above a Unix time, which is expired when it lies before the server's start.
+    pub fn expiry(&self, exptime: i32, now: Seconds) -> Seconds {
+        let exptime = i64::from(exptime);
+        match exptime {
+            0 => NEVER,
+            i64::MIN..0 => EXPIRED,
+            1..=RELATIVE_MAX => now.saturating_add(exptime as u32),
+            _ => (exptime - self.unix_origin).clamp(i64::from(EXPIRED), i64::from(u32::MAX)) as Seconds,
+        }
+    }
+}
+
+fn monotonic() -> i64 {
+    clock_gettime(ClockId::MonotonicCoarse).tv_sec
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exptime_follows_protocol_txt() {
+        let clock = Clock { origin: 0, unix_origin: 1_700_000_000, shift: AtomicI64::new(0) };
+        let cases = [
+            (0, NEVER),
+            (-1, EXPIRED),
+            (i32::MIN, EXPIRED),
+            (1, 101),
+            (2_592_000, 2_592_100),
+            (2_592_001, EXPIRED),
+            (1_700_000_000, EXPIRED),
+            (1_700_000_500, 500),
+        ];
+        for (exptime, expected) in cases {
+            assert_eq!(clock.expiry(exptime, 100), expected, "exptime {exptime}");
+        }
+    }
+
+    #[test]
+    fn clock_starts_at_two() {
+        assert!((START..START + 2).contains(&Clock::start().now()));
+    }
+}

@@ -1,0 +1,96 @@
+//! Who is connected: one word per file descriptor, for `stats conns`.
+//!
+//! Each slot has one writer at a time (the thread that owns the descriptor) and readers that tolerate a stale value,
+//! so plain atomics without ordering do. Addresses are not kept: the reader asks the kernel by descriptor.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::clock::Seconds;
+
+/// What a descriptor is doing, in the words of memcached's `stats conns`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Activity {
+    /// A listening socket.
+    Listening = 1,
+    /// A client that has nothing under way.
+    Read = 2,
+    /// A client whose request is being executed.
+    ParseCmd = 3,
+    /// A client that is sending a value.
+    Nread = 4,
+    /// A client whose refused value is being thrown away.
+    Swallow = 5,
+    /// A client that has not taken its replies yet.
+    Mwrite = 6,
+}
+
+impl Activity {
+    /// memcached's name for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Activity::Listening => "conn_listening",
+            Activity::Read => "conn_read",
+            Activity::ParseCmd => "conn_parse_cmd",
+            Activity::Nread => "conn_nread",
+            Activity::Swallow => "conn_swallow",
+            Activity::Mwrite => "conn_mwrite",
+        }
+    }
+
+    fn from_bits(bits: u8) -> Option<Activity> {
+        use Activity::*;
+        [Listening, Read, ParseCmd, Nread, Swallow, Mwrite].into_iter().find(|a| *a as u8 == bits)
+    }
+}
+
+/// The table. Descriptors beyond its size are served all the same and merely not listed.
+#[derive(Debug)]
+pub struct Roster {
+    slots: Box<[AtomicU64]>,
+}
+
+impl Roster {
+    /// Room for descriptors below `size`; 8 bytes each.
+    pub fn new(size: usize) -> Roster {
+        Roster { slots: (0..size).map(|_| AtomicU64::new(0)).collect() }
+    }
+
+    /// Notes what `fd` does since its last command at `last_command`.
+    pub fn note(&self, fd: i32, activity: Activity, last_command: Seconds) {
+        if let Some(slot) = self.slots.get(fd as usize) {
+            slot.store(u64::from(last_command) << 8 | activity as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Forgets `fd`; to be called before it is closed.
+    pub fn remove(&self, fd: i32) {
+        if let Some(slot) = self.slots.get(fd as usize) {
+            slot.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// All descriptors in use: number, activity, second of the last command.
+    pub fn list(&self) -> impl Iterator<Item = (i32, Activity, Seconds)> {
+        self.slots.iter().enumerate().filter_map(|(fd, slot)| {
+            let word = slot.load(Ordering::Relaxed);
+            Activity::from_bits(word as u8).map(|activity| (fd as i32, activity, (word >> 8) as Seconds))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roster_lists_what_was_noted_and_ignores_what_does_not_fit() {
+        let roster = Roster::new(4);
+        roster.note(2, Activity::Mwrite, u32::MAX);
+        roster.note(3, Activity::Read, 7);
+        roster.note(9, Activity::Read, 7);
+        roster.note(-1, Activity::Read, 7);
+        roster.remove(3);
+        assert_eq!(roster.list().collect::<Vec<_>>(), [(2, Activity::Mwrite, u32::MAX)]);
+    }
+}

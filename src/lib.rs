@@ -4,4 +4,6 @@ pub mod clock;
 pub mod net;
 pub mod settings;
 pub mod shared;
+mod slab;
 pub mod stats;
+pub mod store;

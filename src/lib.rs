@@ -5,3 +5,4 @@ pub mod net;
 pub mod settings;
 pub mod shared;
 pub mod stats;
+pub mod sys;

@@ -1,6 +1,8 @@
 //! Sockets and threads: listeners, the accept thread, workers. The only place that uses mio.
 
+pub mod acceptor;
 pub mod bind;
+pub mod gate;
 pub mod listen;
 pub mod listen_spec;
 pub mod mailbox;

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod net;
+pub mod server;
 pub mod settings;
 pub mod shared;
 pub mod stats;

@@ -2,8 +2,10 @@
 
 pub mod clock;
 pub mod net;
+pub mod server;
 pub mod settings;
 pub mod shared;
 mod slab;
 pub mod stats;
 pub mod store;
+pub mod sys;

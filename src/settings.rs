@@ -5,6 +5,8 @@
 
 use std::path::PathBuf;
 
+use crate::net::listen_spec::ListenSpec;
+
 /// Which protocols a listener accepts (`-B`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProtocolChoice {
@@ -28,7 +30,7 @@ pub struct Settings {
     /// `-U`: UDP port; 0 = off.
     pub udp_port: i32,
     /// `-l`: entries as given, in order, commas split. Empty = loopback only.
-    pub listen: Vec<String>,
+    pub listen: Vec<ListenSpec>,
     /// `-s`: Unix socket; turns the network listeners off.
     pub unix_socket: Option<PathBuf>,
     /// `-a`: permission bits of the Unix socket.

@@ -1,5 +1,12 @@
 //! Sockets and threads: listeners, the accept thread, workers. The only place that uses mio.
 
+pub mod acceptor;
+pub mod bind;
+pub mod gate;
+pub mod listen;
+pub mod listen_spec;
 pub mod mailbox;
+pub mod port_file;
 pub mod roster;
+pub mod unix_socket;
 pub mod worker;

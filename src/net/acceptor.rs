@@ -1,0 +1,245 @@
+//! The accept thread: takes connections from all listeners and deals them to the workers in turn.
+//!
+//! It counts clients in, the workers count them out (`Shared::connections`), so that `-c` is exact. When there is no
+//! room, or accept(2) fails, the [`Gate`] closes: the listeners stay registered (epoll is edge-triggered, so waiting
+//! connections cause no wake-ups), and are merely not accepted from until the gate opens.
+
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
+
+use super::gate::{Gate, Why};
+use super::listen::{ListenSocket, Listener};
+use super::mailbox::{Accepted, Mailbox, Message, Socket};
+use super::roster::Activity;
+use crate::shared::Shared;
+
+/// The running accept thread, seen from outside.
+#[derive(Debug)]
+pub struct Acceptor {
+    stop: Arc<AtomicBool>,
+    waker: Waker,
+    thread: JoinHandle<()>,
+}
+
+impl Acceptor {
+    /// Starts to accept from `listeners` for `workers`.
+    ///
+    /// # Errors
+    /// When the poll, its waker or the thread cannot be made.
+    pub fn start(
+        mut listeners: Vec<Listener>,
+        workers: Vec<Arc<Mailbox>>,
+        shared: Arc<Shared>,
+    ) -> io::Result<Acceptor> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), STOP)?;
+        for (index, listener) in listeners.iter_mut().enumerate() {
+            register(listener, Token(index), poll.registry())?;
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        let dealer = Dealer { workers, next: 0, shared, gate: Gate::default(), complaints: Complaints::default() };
+        let told = Arc::clone(&stop);
+        let thread =
+            std::thread::Builder::new().name("accept".to_owned()).spawn(move || run(poll, listeners, dealer, &told))?;
+        Ok(Acceptor { stop, waker, thread })
+    }
+
+    /// Ends the thread. When this returns, all listeners are closed and no worker gets another connection.
+    pub fn stop(self) {
+        self.stop.store(true, Ordering::Release);
+        match self.waker.wake() {
+            Ok(()) => {
+                if self.thread.join().is_err() {
+                    log::error!("accept thread had panicked");
+                }
+            }
+            // It never wakes up then; the process ends all the same.
+            Err(error) => log::error!("cannot wake the accept thread: {error}"),
+        }
+    }
+}
+
+fn register(listener: &mut Listener, token: Token, registry: &Registry) -> io::Result<()> {
+    match &mut listener.socket {
+        ListenSocket::Tcp(socket) => registry.register(socket, token, Interest::READABLE),
+        ListenSocket::Unix(socket, _) => registry.register(socket, token, Interest::READABLE),
+    }
+}
+
+fn run(mut poll: Poll, listeners: Vec<Listener>, mut dealer: Dealer, stop: &AtomicBool) {
+    let shared = Arc::clone(&dealer.shared);
+    for listener in &listeners {
+        shared.roster.note(listener.as_raw_fd(), Activity::Listening, shared.clock.now());
+    }
+    let mut events = Events::with_capacity(listeners.len() + 1);
+    // Which listeners may have connections waiting: set by an event, cleared by accept's "would block".
+    let mut waiting = vec![true; listeners.len()];
+    while !stop.load(Ordering::Acquire) {
+        let timeout = waiting.contains(&true).then(|| dealer.gate.wait(Instant::now()).unwrap_or(Duration::ZERO));
+        if let Err(error) = poll.poll(&mut events, timeout)
+            && error.kind() != ErrorKind::Interrupted
+        {
+            log::error!("accept thread cannot poll: {error}; no more connections are accepted");
+            break;
+        }
+        for event in events.iter().filter(|event| event.token() != STOP) {
+            waiting[event.token().0] = true;
+        }
+        for (listener, waiting) in listeners.iter().zip(&mut waiting).filter(|(_, waiting)| **waiting) {
+            *waiting = dealer.accept_some(listener);
+        }
+    }
+    shared.connections.accepting.store(false, Ordering::Relaxed);
+    for listener in &listeners {
+        shared.roster.remove(listener.as_raw_fd());
+    }
+}
+
+/// Takes connections and gives them away.
+#[derive(Debug)]
+struct Dealer {
+    workers: Vec<Arc<Mailbox>>,
+    next: usize,
+    shared: Arc<Shared>,
+    gate: Gate,
+    complaints: Complaints,
+}
+
+impl Dealer {
+    /// Accepts a bounded number of connections, so that no listener starves another. Returns whether more may wait.
+    fn accept_some(&mut self, listener: &Listener) -> bool {
+        for _ in 0..ACCEPTS_PER_TURN_MAX {
+            let now = Instant::now();
+            if !self.gate.may_try(now) {
+                return true;
+            }
+            let full = self.is_full();
+            if full && !self.shared.settings.maxconns_fast {
+                self.close_gate(Why::Limit, now, "connection limit reached");
+                return true;
+            }
+            match accept(listener) {
+                Ok(socket) => {
+                    self.open_gate(now);
+                    if full { self.reject(socket) } else { self.deal(Accepted { socket, protocol: listener.protocol }) }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.open_gate(now);
+                    return false;
+                }
+                Err(error) if is_of_that_connection(&error) => {}
+                Err(error) => {
+                    self.close_gate(Why::System, now, &error.to_string());
+                    return true;
+                }
+            }
+        }
+        true
+    }
+
+    fn is_full(&self) -> bool {
+        self.shared.connections.current.load(Ordering::Relaxed) >= i64::from(self.shared.settings.conn_limit)
+    }
+
+    fn deal(&mut self, accepted: Accepted) {
+        let connections = &self.shared.connections;
+        connections.current.fetch_add(1, Ordering::Relaxed);
+        connections.total.fetch_add(1, Ordering::Relaxed);
+        let worker = &self.workers[self.next];
+        self.next = (self.next + 1) % self.workers.len();
+        if let Err(error) = worker.post(Message::Serve(accepted)) {
+            self.complaints.warn(&format!("cannot wake a worker: {error}"));
+        }
+    }
+
+    /// Tells the client why, once and without waiting, and hangs up.
+    fn reject(&mut self, socket: Socket) {
+        self.shared.connections.rejected.fetch_add(1, Ordering::Relaxed);
+        // A fresh socket has room for this line; one that has not is not worth more.
+        let _ = match socket {
+            Socket::Tcp(mut stream) => stream.write(TOO_MANY),
+            Socket::Unix(mut stream) => stream.write(TOO_MANY),
+        };
+        let limit = self.shared.settings.conn_limit;
+        self.complaints.warn(&format!("connection refused: limit={limit} reached; raise -c"));
+    }
+
+    fn close_gate(&mut self, why: Why, now: Instant, reason: &str) {
+        if self.gate.close(why, now) {
+            let connections = &self.shared.connections;
+            connections.accepting.store(false, Ordering::Relaxed);
+            connections.listen_disabled.fetch_add(1, Ordering::Relaxed);
+            let advice = match why {
+                Why::Limit => "raise -c",
+                Why::System => "raise the limit of open files (ulimit -n) or lower -c",
+            };
+            let current = connections.current.load(Ordering::Relaxed);
+            self.complaints.warn(&format!("not accepting for now: {reason} connections={current}; {advice}"));
+        }
+    }
+
+    fn open_gate(&mut self, now: Instant) {
+        if let Some(closed_for) = self.gate.open(now) {
+            let connections = &self.shared.connections;
+            connections.listen_disabled_us.fetch_add(closed_for.as_micros() as u64, Ordering::Relaxed);
+            connections.accepting.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Accepts one connection: non-blocking, closed on exec.
+fn accept(listener: &Listener) -> io::Result<Socket> {
+    match &listener.socket {
+        ListenSocket::Tcp(socket) => socket.accept().map(|(stream, _)| Socket::Tcp(stream)),
+        ListenSocket::Unix(socket, _) => socket.accept().map(|(stream, _)| Socket::Unix(stream)),
+    }
+}
+
+/// Whether accept(2) reports what befell the connection it was about to return, so that the next one may be fine:
+/// the list of its manual page, "Error handling", and EPERM from a firewall.
+fn is_of_that_connection(error: &io::Error) -> bool {
+    let about_it = [
+        libc::ECONNABORTED,
+        libc::EINTR,
+        libc::EPERM,
+        libc::EPROTO,
+        libc::ENETDOWN,
+        libc::ENOPROTOOPT,
+        libc::EHOSTDOWN,
+        libc::ENONET,
+        libc::EHOSTUNREACH,
+        libc::EOPNOTSUPP,
+        libc::ENETUNREACH,
+    ];
+    error.raw_os_error().is_some_and(|code| about_it.contains(&code))
+}
+
+/// Log lines about what clients can cause as often as they like: at most one per [`COMPLAINT_PAUSE`].
+#[derive(Debug, Default)]
+struct Complaints {
+    last: Option<Instant>,
+    kept_back: u64,
+}
+
+impl Complaints {
+    fn warn(&mut self, line: &str) {
+        let now = Instant::now();
+        if self.last.is_some_and(|last| now.duration_since(last) < COMPLAINT_PAUSE) {
+            self.kept_back += 1;
+            return;
+        }
+        log::warn!("{line} (kept back {} such lines before)", self.kept_back);
+        *self = Complaints { last: Some(now), kept_back: 0 };
+    }
+}
+
+const STOP: Token = Token(usize::MAX);
+const ACCEPTS_PER_TURN_MAX: usize = 64;
+const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
+const TOO_MANY: &[u8] = b"ERROR Too many open connections\r\n";

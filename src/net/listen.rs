@@ -1,0 +1,222 @@
+//! Where the server listens: what `-l`, `-p`, `-s` and `-B` ask for, resolved and bound.
+//!
+//! Two defaults are safer than memcached's: without `-l` only this machine can connect, and a listener that a network
+//! reaches while no login is required gets a warning.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsRawFd, RawFd};
+use std::path::PathBuf;
+
+use mio::net::{TcpListener, UnixListener};
+
+use super::bind::{BindError, bind_all};
+use super::listen_spec::ListenSpec;
+use crate::settings::{ProtocolChoice, Settings};
+
+/// A socket that clients connect to.
+#[derive(Debug)]
+pub struct Listener {
+    /// The socket, non-blocking.
+    pub socket: ListenSocket,
+    /// What its clients may speak.
+    pub protocol: ProtocolChoice,
+}
+
+/// The socket of a [`Listener`].
+#[derive(Debug)]
+pub enum ListenSocket {
+    /// TCP over IPv4 or IPv6.
+    Tcp(TcpListener),
+    /// A Unix stream socket, and its name for log lines.
+    Unix(UnixListener, PathBuf),
+}
+
+impl Listener {
+    /// The address of a TCP listener.
+    pub fn tcp_address(&self) -> Option<SocketAddr> {
+        match &self.socket {
+            ListenSocket::Tcp(listener) => listener.local_addr().ok(),
+            ListenSocket::Unix(..) => None,
+        }
+    }
+}
+
+impl AsRawFd for Listener {
+    fn as_raw_fd(&self) -> RawFd {
+        match &self.socket {
+            ListenSocket::Tcp(listener) => listener.as_raw_fd(),
+            ListenSocket::Unix(listener, _) => listener.as_raw_fd(),
+        }
+    }
+}
+
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.socket, self.tcp_address()) {
+            (ListenSocket::Unix(_, path), _) => write!(f, "unix:{}", path.display()),
+            (ListenSocket::Tcp(_), Some(address)) => write!(f, "{address}"),
+            (ListenSocket::Tcp(_), None) => f.write_str("tcp"),
+        }
+    }
+}
+
+/// Binds all TCP listeners that `settings` ask for: none with `-p 0` or `-s`.
+///
+/// # Errors
+/// When a name does not resolve or an address cannot be bound; those bound before are closed again.
+pub fn bind_network(settings: &Settings) -> Result<Vec<Listener>, BindError> {
+    if settings.tcp_port == 0 || settings.unix_socket.is_some() {
+        return Ok(Vec::new());
+    }
+    // Port 0 is "any" for bind(2), and so is -1 for us.
+    let default_port = u16::try_from(settings.tcp_port).unwrap_or(0);
+    let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    let mut listeners = Vec::new();
+    let mut listen = |addresses: &[SocketAddr], protocol| {
+        let sockets = bind_all(addresses, settings.listen_backlog)?;
+        listeners.extend(sockets.into_iter().map(|socket| Listener { socket: ListenSocket::Tcp(socket), protocol }));
+        Ok(())
+    };
+    if settings.listen.is_empty() {
+        listen(&with_port(&loopback, default_port), settings.protocol)?;
+    }
+    for spec in &settings.listen {
+        let addresses = resolve(spec, default_port)?;
+        listen(&addresses, spec.protocol.unwrap_or(settings.protocol))?;
+    }
+    Ok(listeners)
+}
+
+/// Warns of each listener that a network reaches and that asks for no login.
+pub fn warn_if_exposed(listeners: &[Listener], settings: &Settings) {
+    if settings.sasl || settings.auth_file.is_some() {
+        return;
+    }
+    for address in listeners.iter().filter_map(Listener::tcp_address).filter(is_exposed) {
+        log::warn!(
+            "listening without authentication addr={address}: whoever reaches it can read and change the cache; \
+             pass -l 127.0.0.1, or require a login with -Y or -S"
+        );
+    }
+}
+
+fn is_exposed(address: &SocketAddr) -> bool {
+    !address.ip().to_canonical().is_loopback()
+}
+
+/// The addresses an entry of `-l` means.
+fn resolve(spec: &ListenSpec, default_port: u16) -> Result<Vec<SocketAddr>, BindError> {
+    let port = spec.port.unwrap_or(default_port);
+    let host = match spec.host.as_deref() {
+        None | Some("*") => {
+            let all = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+            return Ok(with_port(&all, port));
+        }
+        Some(host) => host,
+    };
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    let found = (host, port).to_socket_addrs().map_err(|error| {
+        BindError::new("listen on", format_args!("host={host}"), error, "pass an address or a name that resolves")
+    })?;
+    for address in found {
+        // /etc/hosts may name an address twice.
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    if addresses.is_empty() {
+        let advice = "pass an address or a name that resolves";
+        return Err(BindError::new("listen on", format_args!("host={host}"), "it has no address", advice));
+    }
+    Ok(addresses)
+}
+
+fn with_port(addresses: &[IpAddr], port: u16) -> Vec<SocketAddr> {
+    addresses.iter().map(|address| SocketAddr::new(*address, port)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(host: &str) -> ListenSpec {
+        ListenSpec { host: Some(host.to_owned()), ..ListenSpec::default() }
+    }
+
+    fn any_port(listen: Vec<ListenSpec>) -> Settings {
+        Settings { tcp_port: -1, listen, ..Settings::default() }
+    }
+
+    fn bound(settings: &Settings) -> Vec<SocketAddr> {
+        bind_network(settings).unwrap().iter().map(|listener| listener.tcp_address().unwrap()).collect()
+    }
+
+    #[test]
+    fn default_is_loopback_of_both_families_on_one_port() {
+        let addresses = bound(&any_port(Vec::new()));
+        assert_eq!(addresses[0].ip(), IpAddr::V4(Ipv4Addr::LOCALHOST));
+        assert!(addresses.iter().all(|address| address.ip().is_loopback() && address.port() == addresses[0].port()));
+        let has_ipv6 = std::net::TcpListener::bind("[::1]:0").is_ok();
+        assert_eq!(addresses.len(), if has_ipv6 { 2 } else { 1 });
+    }
+
+    #[test]
+    fn each_entry_is_bound_with_its_own_protocol() {
+        let binary = ListenSpec { protocol: Some(ProtocolChoice::Binary), ..host("127.0.0.2") };
+        let settings = Settings { protocol: ProtocolChoice::Ascii, ..any_port(vec![host("127.0.0.1"), binary]) };
+        let listeners = bind_network(&settings).unwrap();
+        let found: Vec<_> = listeners.iter().map(|l| (l.tcp_address().unwrap().ip().to_string(), l.protocol)).collect();
+        assert_eq!(
+            found,
+            [("127.0.0.1".to_owned(), ProtocolChoice::Ascii), ("127.0.0.2".to_owned(), ProtocolChoice::Binary)]
+        );
+    }
+
+    #[test]
+    fn port_of_the_entry_wins() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let entry = ListenSpec { port: Some(free), ..host("127.0.0.1") };
+        assert_eq!(bound(&any_port(vec![entry]))[0].port(), free);
+    }
+
+    #[test]
+    fn no_port_or_a_unix_socket_means_no_tcp() {
+        let off = Settings { tcp_port: 0, listen: vec![host("127.0.0.1")], ..Settings::default() };
+        assert!(bind_network(&off).unwrap().is_empty());
+        let unix = Settings { unix_socket: Some("/tmp/never-bound".into()), ..Settings::default() };
+        assert!(bind_network(&unix).unwrap().is_empty());
+    }
+
+    #[test]
+    fn star_and_no_host_are_all_addresses() {
+        for spec in [host("*"), ListenSpec::default()] {
+            let addresses = resolve(&spec, 7).unwrap();
+            assert_eq!(addresses, ["0.0.0.0:7".parse().unwrap(), "[::]:7".parse().unwrap()]);
+        }
+    }
+
+    #[test]
+    fn name_that_does_not_resolve_is_an_error_with_advice() {
+        // A space is in no name, so no resolver is asked.
+        let error = bind_network(&any_port(vec![host("no name")])).unwrap_err().to_string();
+        assert!(error.starts_with("cannot listen on host=no name: "), "{error}");
+        assert!(error.ends_with("; pass an address or a name that resolves"), "{error}");
+    }
+
+    #[test]
+    fn exposure_is_told_from_loopback() {
+        for (address, exposed) in [
+            ("127.0.0.1:1", false),
+            ("127.9.9.9:1", false),
+            ("[::1]:1", false),
+            ("[::ffff:127.0.0.1]:1", false),
+            ("0.0.0.0:1", true),
+            ("[::]:1", true),
+            ("192.168.0.1:1", true),
+            ("[fe80::1]:1", true),
+        ] {
+            assert_eq!(is_exposed(&address.parse().unwrap()), exposed, "{address}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Server assembly: from settings to a running server, and from a signal to a clean end.
+//!
+//! The order of the start, and why:
+//! 1. limits, while the process may still raise them;
+//! 2. the user is looked up, and TCP ports are bound while they may be below 1024 and the terminal sees the errors;
+//! 3. fork into the background (`-d`), before there are threads, which would not survive it;
+//! 4. privileges are dropped; what follows belongs to the user served as: locked memory, the Unix socket;
+//! 5. signals, then threads: workers first, then the accept thread;
+//! 6. port file and pid file: when they exist, the server serves;
+//! 7. the launching process of `-d` is let go with exit status 0.
+
+mod failure;
+mod privileges;
+mod signals;
+mod threads;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use failure::{Failure, status};
+
+use signals::{Signals, Wish};
+use threads::{Ending, Threads};
+
+use crate::net::listen::{self, ListenSocket, Listener};
+use crate::net::port_file;
+use crate::net::unix_socket::{self, SocketFile};
+use crate::settings::Settings;
+use crate::shared::Shared;
+use crate::sys::daemon::{self, Daemon, Keep};
+use crate::sys::pid_file::{self, AtExit, PidFile};
+
+/// Serves as `settings` say until a signal asks to stop. Returns the exit status of the process.
+///
+/// To be called once, from the main thread, while there is no other.
+pub fn run(settings: Settings) -> i32 {
+    match start(settings) {
+        Ok(running) => running.serve(),
+        Err(failure) => {
+            // Not a log line: it has to be seen at any log level.
+            eprintln!("larder: {failure}");
+            failure.status
+        }
+    }
+}
+
+/// A server that accepts connections.
+#[derive(Debug)]
+struct Running {
+    threads: Threads,
+    signals: Signals,
+    /// Removed when dropped, as the next one.
+    unix_socket: Option<SocketFile>,
+    pid_file: Option<PidFile>,
+}
+
+fn start(settings: Settings) -> Result<Running, Failure> {
+    privileges::raise_limits(&settings)?;
+    let user = privileges::user_to_become(&settings)?;
+    let mut listeners = bind_network(&settings)?;
+    let daemon = fork_if_asked(&settings)?;
+    privileges::drop_to(user.as_ref(), &settings)?;
+    if settings.lock_memory {
+        privileges::lock_memory();
+    }
+    let unix_socket = bind_unix(&settings, &mut listeners)?;
+    if listeners.is_empty() {
+        return Err(Failure::new(status::USAGE, "nothing to listen on; pass -p or -s"));
+    }
+    listen::warn_if_exposed(&listeners, &settings);
+    let signals = Signals::install()
+        .map_err(|error| Failure::new(status::OS_ERROR, format_args!("cannot handle signals: {error}")))?;
+
+    let summary = summary(&listeners, &settings);
+    let addresses: Vec<_> = listeners.iter().filter_map(Listener::tcp_address).collect();
+    let shared = Arc::new(Shared::new(settings));
+    let threads = Threads::start(listeners, &shared)
+        .map_err(|error| Failure::new(status::FAILURE, format_args!("cannot start threads: {error}; lower -t")))?;
+    log::info!("{summary}");
+
+    let settings = &shared.settings;
+    if settings.unix_socket.is_none() {
+        write_port_file(addresses.into_iter());
+    }
+    let pid_file = settings.pid_file.as_deref().and_then(|path| write_pid_file(path, settings));
+    if let Some(daemon) = daemon {
+        let keep = Keep { directory: settings.core_dumps, stdio: settings.verbosity > 0 };
+        daemon
+            .detach(keep)
+            .map_err(|error| Failure::new(status::FAILURE, format_args!("cannot detach from the terminal: {error}")))?;
+    }
+    Ok(Running { threads, signals, unix_socket, pid_file })
+}
+
+impl Running {
+    fn serve(mut self) -> i32 {
+        let signal = loop {
+            match self.signals.wait() {
+                Wish::Stop(signal) => break signal,
+                Wish::Reload => log::info!("signal=SIGHUP: no file to read again in this version"),
+            }
+        };
+        log::info!("stopping gracefully signal={signal}");
+        // While the listener is still open: its inode's number cannot have passed to another server's socket yet.
+        drop(self.unix_socket.take());
+        match self.threads.stop(STOP_TIME_MAX) {
+            Ending::Complete => log::info!("stopped"),
+            Ending::TimedOut => log::warn!("stopped with replies unsent: their readers were too slow"),
+        }
+        drop(self.pid_file);
+        0
+    }
+}
+
+fn bind_network(settings: &Settings) -> Result<Vec<Listener>, Failure> {
+    listen::bind_network(settings).map_err(|error| Failure::new(status::OS_ERROR, error))
+}
+
+fn bind_unix(settings: &Settings, listeners: &mut Vec<Listener>) -> Result<Option<SocketFile>, Failure> {
+    let Some(path) = &settings.unix_socket else { return Ok(None) };
+    let (socket, file) = unix_socket::bind(path, settings.unix_mask, settings.listen_backlog)
+        .map_err(|error| Failure::new(status::OS_ERROR, error))?;
+    listeners.push(Listener { socket: ListenSocket::Unix(socket, path.clone()), protocol: settings.protocol });
+    Ok(Some(file))
+}
+
+fn fork_if_asked(settings: &Settings) -> Result<Option<Daemon>, Failure> {
+    if !settings.daemon {
+        return Ok(None);
+    }
+    daemon::fork_into_background()
+        .map(Some)
+        .map_err(|error| Failure::new(status::FAILURE, format_args!("cannot go into the background: {error}")))
+}
+
+/// As in memcached, a port file that cannot be written is no reason not to serve.
+fn write_port_file(addresses: impl Iterator<Item = std::net::SocketAddr>) {
+    let Some(path) = std::env::var_os(port_file::VARIABLE).map(PathBuf::from) else { return };
+    if let Err(error) = port_file::write(&path, addresses) {
+        log::warn!("cannot write {}={}: {error}", port_file::VARIABLE, path.display());
+    }
+}
+
+/// As in memcached, a pid file that cannot be written is no reason not to serve.
+fn write_pid_file(path: &Path, settings: &Settings) -> Option<PidFile> {
+    if let Some(pid) = pid_file::running_pid(path) {
+        log::warn!("pid_file={} names a running process pid={pid}; overwriting it", path.display());
+    }
+    let at_exit = if settings.daemon { AtExit::Remove } else { AtExit::Leave };
+    PidFile::write(path, at_exit)
+        .inspect_err(|error| log::warn!("cannot write pid_file={}: {error}; going on without", path.display()))
+        .ok()
+}
+
+/// The line that tells what was started.
+fn summary(listeners: &[Listener], settings: &Settings) -> String {
+    let listen: Vec<String> = listeners.iter().map(Listener::to_string).collect();
+    format!(
+        "serving listen={} threads={} memory_bytes={} connections_max={}",
+        listen.join(","),
+        settings.threads,
+        settings.memory_limit_bytes,
+        settings.conn_limit
+    )
+}
+
+/// How long a stop may take: replies to readers that are slower are cut off.
+const STOP_TIME_MAX: Duration = Duration::from_millis(1500);

@@ -1,0 +1,59 @@
+//! Signals as wishes: the main thread waits for them.
+//!
+//! SIGINT, SIGTERM and SIGUSR1 stop gracefully; the second of them ends the process at once. SIGHUP asks for a
+//! reload. SIGPIPE needs no handler: Rust's runtime ignores it before `main`.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::flag::register_conditional_shutdown;
+use signal_hook::low_level::signal_name;
+
+use super::failure::status;
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// Stop gracefully; with the signal's name.
+    Stop(&'static str),
+    /// Read configuration files again.
+    Reload,
+}
+
+/// The signals of this process, from now on.
+#[derive(Debug)]
+pub(super) struct Signals {
+    source: signal_hook::iterator::Signals,
+    stopping: Arc<AtomicBool>,
+}
+
+impl Signals {
+    /// Takes over the signals.
+    ///
+    /// # Errors
+    /// When a handler or its pipe cannot be set up.
+    pub(super) fn install() -> io::Result<Signals> {
+        let stopping = Arc::new(AtomicBool::new(false));
+        for signal in STOPPING {
+            // Runs in the handler itself, so that it works even when the main thread hangs.
+            register_conditional_shutdown(signal, status::FAILURE, Arc::clone(&stopping))?;
+        }
+        let source = signal_hook::iterator::Signals::new(STOPPING.iter().chain(&[SIGHUP]))?;
+        Ok(Signals { source, stopping })
+    }
+
+    /// Waits for the next wish. Once it was [`Wish::Stop`], any further stopping signal ends the process.
+    pub(super) fn wait(&mut self) -> Wish {
+        match self.source.forever().next() {
+            Some(SIGHUP) => Wish::Reload,
+            signal => {
+                self.stopping.store(true, Ordering::SeqCst);
+                Wish::Stop(signal.and_then(signal_name).unwrap_or("end of signals"))
+            }
+        }
+    }
+}
+
+const STOPPING: [i32; 3] = [SIGINT, SIGTERM, SIGUSR1];

@@ -1,0 +1,71 @@
+//! The threads of a running server and their orderly end.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use crate::net::acceptor::Acceptor;
+use crate::net::listen::Listener;
+use crate::net::mailbox::Message;
+use crate::net::worker::Worker;
+use crate::shared::Shared;
+
+/// Workers and accept thread.
+#[derive(Debug)]
+pub(super) struct Threads {
+    acceptor: Acceptor,
+    workers: Vec<Worker>,
+}
+
+/// Whether everything ended in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// All workers sent what they owed and ended.
+    Complete,
+    /// Some still had something to send.
+    TimedOut,
+}
+
+impl Threads {
+    /// Starts the workers, and then accepts from `listeners`.
+    ///
+    /// # Errors
+    /// When a thread or its poll cannot be made. Threads that were started go on; the caller ends the process.
+    pub(super) fn start(listeners: Vec<Listener>, shared: &Arc<Shared>) -> io::Result<Threads> {
+        let workers = (0..shared.settings.threads)
+            .map(|index| Worker::start(index, Arc::clone(shared)))
+            .collect::<io::Result<Vec<Worker>>>()?;
+        let mailboxes = workers.iter().map(|worker| Arc::clone(&worker.mailbox)).collect();
+        let acceptor = Acceptor::start(listeners, mailboxes, Arc::clone(shared))?;
+        Ok(Threads { acceptor, workers })
+    }
+
+    /// Closes the listeners, lets each worker finish, and waits for them until `bound` is over.
+    pub(super) fn stop(self, bound: Duration) -> Ending {
+        let deadline = Instant::now() + bound;
+        // First this, so that no connection comes to a worker behind its order to stop.
+        self.acceptor.stop();
+        for worker in &self.workers {
+            if let Err(error) = worker.mailbox.post(Message::Stop) {
+                log::error!("cannot wake a worker to stop it: {error}");
+            }
+        }
+        // Joining has no deadline, so a thread of its own does it and hangs up when it is through.
+        let (all_joined, joined) = mpsc::channel::<()>();
+        let workers = self.workers;
+        let joiner = std::thread::Builder::new().name("join".to_owned()).spawn(move || {
+            for worker in workers {
+                if worker.thread.join().is_err() {
+                    log::error!("a worker had panicked");
+                }
+            }
+            drop(all_joined);
+        });
+        let left = deadline.saturating_duration_since(Instant::now());
+        match (joiner, joined.recv_timeout(left)) {
+            (Ok(_), Err(RecvTimeoutError::Disconnected) | Ok(())) => Ending::Complete,
+            (Err(_), _) | (_, Err(RecvTimeoutError::Timeout)) => Ending::TimedOut,
+        }
+    }
+}

@@ -1,5 +1,3 @@
 //! The `larder` binary: arguments → settings → server → exit status.
 
-fn main() {
-    println!("larder {}", env!("CARGO_PKG_VERSION"));
-}
+fn main() {}

@@ -1,14 +1,21 @@
 //! What all threads of one server share: settings, clock, store, counters. Built once, then only read or updated
 //! through atomics and the store's own locks.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 
 use crossbeam_utils::CachePadded;
+use parking_lot::Mutex;
 
 use crate::clock::Clock;
 use crate::net::roster::Roster;
 use crate::settings::Settings;
 use crate::stats::counters::WorkerCounters;
+use crate::stats::prefixes::Prefixes;
+use crate::store::{Config, Store};
+
+/// Calls of [`Shared::maintain`] for one sweep over all memory.
+const SWEEP_TICKS: usize = 600;
 
 /// Counts of connections, kept by the accept thread and, for closing, the workers.
 #[derive(Debug, Default)]
@@ -32,10 +39,14 @@ pub struct Connections {
 pub struct Shared {
     /// The operator's choices.
     pub settings: Settings,
+    /// The cache.
+    pub store: Store,
     /// Seconds since start.
     pub clock: Clock,
     /// One set per worker.
     pub counters: Box<[CachePadded<WorkerCounters>]>,
+    /// What the workers had counted, all together, at the last `stats reset`.
+    pub reset_baseline: Mutex<[u64; WorkerCounters::FIELDS.len()]>,
     /// Connection counts.
     pub connections: Connections,
     /// Who is connected.
@@ -44,21 +55,48 @@ pub struct Shared {
     pub verbosity: AtomicU8,
     /// Whether statistics per key prefix are kept now.
     pub detail: AtomicBool,
+    /// These statistics.
+    pub prefixes: Prefixes,
+    /// The memory limit in bytes now (`cache_memlimit` changes it).
+    pub memory_limit_bytes: AtomicU64,
 }
 
 impl Shared {
-    /// The shared state for `settings`.
-    pub fn new(settings: Settings) -> Shared {
+    /// The shared state for `settings`, with an empty store.
+    ///
+    /// # Errors
+    /// When the store's memory cannot be reserved.
+    pub fn new(settings: Settings) -> io::Result<Shared> {
         let roster_size = settings.conn_limit as usize + 256;
-        Shared {
+        let store = Store::new(Config {
+            item_max_bytes: settings.item_size_max_bytes,
+            cas: settings.cas,
+            evictions: settings.evictions,
+            page_moves: settings.slab_reassign && settings.slab_automove > 0,
+            huge_pages: settings.large_pages,
+            locked: settings.lock_memory,
+            track_sizes: settings.track_sizes,
+            ..Config::new(settings.memory_limit_bytes, settings.threads)
+        })?;
+        Ok(Shared {
+            store,
             clock: Clock::start(),
             counters: (0..settings.threads).map(|_| CachePadded::default()).collect(),
+            reset_baseline: Mutex::new([0; WorkerCounters::FIELDS.len()]),
             connections: Connections { accepting: AtomicBool::new(true), ..Connections::default() },
             roster: Roster::new(roster_size),
             verbosity: AtomicU8::new(settings.verbosity),
             detail: AtomicBool::new(settings.detail),
+            prefixes: Prefixes::new(settings.prefix_delimiter),
+            memory_limit_bytes: AtomicU64::new(settings.memory_limit_bytes),
             settings,
-        }
+        })
+    }
+
+    /// Background work of a tenth of a second: a part of the expiry sweep, which goes over all memory once a minute,
+    /// a flush that has come due, memory above a lowered limit.
+    pub fn maintain(&self) {
+        self.store.maintain(SWEEP_TICKS, self.clock.now());
     }
 
     /// The `-v` level now.

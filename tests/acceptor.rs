@@ -72,7 +72,7 @@ impl Server {
 
     fn start_on(settings: Settings, listeners: Vec<Listener>, address: SocketAddr) -> Server {
         let holders: Vec<Holder> = (0..settings.threads).map(|_| Holder::start()).collect();
-        let shared = Arc::new(Shared::new(settings));
+        let shared = Arc::new(Shared::new(settings).expect("memory"));
         let mailboxes = holders.iter().map(|holder| Arc::clone(&holder.mailbox)).collect();
         let acceptor = Acceptor::start(listeners, mailboxes, Arc::clone(&shared)).unwrap();
         Server { shared, acceptor, holders, address }

@@ -28,7 +28,7 @@ fn exhausted_descriptors_do_not_spin_and_serving_resumes() {
     let listener = Listener { socket: ListenSocket::Tcp(socket), protocol: ProtocolChoice::Auto };
     let mut poll = Poll::new().unwrap();
     let mailbox = Arc::new(Mailbox::new(poll.registry(), Token(0)).unwrap());
-    let shared = Arc::new(Shared::new(Settings::default()));
+    let shared = Arc::new(Shared::new(Settings::default()).expect("memory"));
     let acceptor = Acceptor::start(vec![listener], vec![Arc::clone(&mailbox)], Arc::clone(&shared)).unwrap();
 
     // Descriptors left: exactly one, for the client's end.

@@ -2,6 +2,7 @@
 
 pub mod acceptor;
 pub mod bind;
+mod connection;
 pub mod gate;
 pub mod listen;
 pub mod listen_spec;

@@ -1,15 +1,59 @@
-//! One worker thread: a `Poll`, its connections, one read buffer and one write buffer.
+//! One worker thread: a `Poll`, its connections, one read buffer and one outbox for all of them.
+//!
+//! A connection at rest owns no buffer. What arrives is read into the worker's buffer, answered into the worker's
+//! outbox and sent, with one read and one write for as many complete requests as came. Only what is incomplete or
+//! cannot be sent yet is copied into memory of the connection's own, and that memory is bounded for each connection
+//! and for all together.
+//!
+//! Sockets are registered once, edge-triggered, for reading and writing. Therefore:
+//! * a read that fills less than it was offered has drained the socket, unless the event said that the peer closed or
+//!   failed: then a further read is needed to see it (mio's events come once; see `Connection::ended`);
+//! * whoever stops before the socket is drained, to be fair or because output is stuck, must remember to come back
+//!   without an event: the queue of ready connections, and `Connection::unread`.
 
-use std::io;
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSliceMut, Read as _};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use mio::{Poll, Token};
+use mio::event::Event;
+use mio::{Events, Interest, Poll, Token};
 
-use super::mailbox::{Mailbox, Message};
+use super::connection::Connection;
+use super::mailbox::{Accepted, Mailbox, Message};
+use crate::clock::Seconds;
+use crate::conn::{Next, Outbox};
+use crate::exec::Context;
+use crate::net::roster::Activity;
 use crate::shared::Shared;
 
+/// Bytes of the buffer that requests are read into. The first part takes what a connection had kept of an incomplete
+/// request; reads go behind it.
+pub const READ_BUFFER_BYTES: usize = 128 << 10;
+
+/// Bytes that a connection may keep of its input: an incomplete request, or requests that wait for room.
+pub(super) const KEPT_INPUT_MAX: usize = 64 << 10;
+
+/// Bytes of all connections' own buffers together, when `-o read_buf_mem_limit` sets no other bound.
+const KEPT_BYTES_MAX: u64 = 32 << 20;
+
+/// Bytes sent to one connection before others get their turn.
+const TURN_BYTES_MAX: usize = 1 << 20;
+
+/// Requests of one wake-up when `-R` is at its default: more than a read buffer holds. Fairness comes from the
+/// buffer's size then; cutting pipelines after 20 requests would cost a write for each cut.
+const REQUESTS_UNCUT: u32 = u32::MAX;
+
+/// memcached's default of `-R`.
+const REQUESTS_DEFAULT: u32 = 20;
+
+/// How long a stopping worker waits for slow readers.
+const STOP_PATIENCE: Duration = Duration::from_millis(1200);
+
 const MAILBOX: Token = Token(usize::MAX);
+
+const EVENTS_MAX: usize = 1024;
 
 /// A running worker, seen from outside.
 #[derive(Debug)]
@@ -25,22 +69,383 @@ impl Worker {
     ///
     /// # Errors
     /// When the poll, its waker or the thread cannot be made.
-    pub fn start(index: usize, _shared: Arc<Shared>) -> io::Result<Worker> {
+    pub fn start(index: usize, shared: Arc<Shared>) -> io::Result<Worker> {
         let poll = Poll::new()?;
         let mailbox = Arc::new(Mailbox::new(poll.registry(), MAILBOX)?);
         let inbox = Arc::clone(&mailbox);
-        let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-            let mut poll = poll;
-            let mut events = mio::Events::with_capacity(16);
-            loop {
-                let _ = poll.poll(&mut events, None);
-                for message in inbox.take() {
-                    if let Message::Stop = message {
-                        return;
-                    }
-                }
-            }
-        })?;
+        let thread = std::thread::Builder::new()
+            .name(format!("worker-{index}"))
+            .spawn(move || Loop::new(index, poll, inbox, shared).run())?;
         Ok(Worker { mailbox, thread })
     }
+}
+
+/// The state of the thread.
+struct Loop {
+    index: usize,
+    shared: Arc<Shared>,
+    poll: Poll,
+    mailbox: Arc<Mailbox>,
+    connections: Vec<Option<Connection>>,
+    /// Places in `connections` that are free.
+    vacant: Vec<usize>,
+    /// Connections that have work without an event, in the order in which they get their turn.
+    ready: VecDeque<usize>,
+    buffer: Box<[u8]>,
+    outbox: Outbox,
+    /// Bytes in buffers of connections.
+    kept_bytes: u64,
+    kept_bytes_max: u64,
+    requests_max: u32,
+    now: Seconds,
+    /// Set by the order to stop.
+    stop_by: Option<Instant>,
+    idle_checked: Seconds,
+}
+
+impl Loop {
+    fn new(index: usize, poll: Poll, mailbox: Arc<Mailbox>, shared: Arc<Shared>) -> Loop {
+        let settings = &shared.settings;
+        let kept_bytes = match settings.read_buf_mem_limit_bytes {
+            0 => KEPT_BYTES_MAX,
+            limit => limit,
+        };
+        let requests_max = match settings.requests_per_event {
+            REQUESTS_DEFAULT => REQUESTS_UNCUT,
+            requests => requests,
+        };
+        Loop {
+            index,
+            poll,
+            mailbox,
+            connections: Vec::new(),
+            vacant: Vec::new(),
+            ready: VecDeque::new(),
+            buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
+            outbox: Outbox::default(),
+            kept_bytes: 0,
+            kept_bytes_max: kept_bytes / settings.threads as u64,
+            requests_max,
+            now: shared.clock.now(),
+            stop_by: None,
+            idle_checked: 0,
+            shared,
+        }
+    }
+
+    fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        while !self.is_over() {
+            if let Err(error) = self.poll.poll(&mut events, self.poll_timeout())
+                && error.kind() != ErrorKind::Interrupted
+            {
+                log::error!("worker={} cannot wait for events: {error}", self.index);
+                break;
+            }
+            self.now = self.shared.clock.now();
+            for event in &events {
+                match event.token() {
+                    MAILBOX => self.read_mail(),
+                    token => self.on_event(token.0, event),
+                }
+            }
+            // Only those that were ready before: who gets ready again waits for the next round of events.
+            for _ in 0..self.ready.len() {
+                if let Some(id) = self.ready.pop_front() {
+                    self.on_turn(id);
+                }
+            }
+            self.close_idle();
+        }
+        for id in 0..self.connections.len() {
+            self.close(id);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.stop_by.is_some_and(|by| Instant::now() >= by || self.vacant.len() == self.connections.len())
+    }
+
+    fn poll_timeout(&self) -> Option<Duration> {
+        if !self.ready.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        if let Some(by) = self.stop_by {
+            return Some(by.saturating_duration_since(Instant::now()));
+        }
+        (self.shared.settings.idle_timeout_secs > 0).then_some(Duration::from_secs(1))
+    }
+
+    fn read_mail(&mut self) {
+        for message in self.mailbox.take() {
+            match message {
+                Message::Serve(accepted) => self.admit(accepted),
+                Message::Stop => self.begin_stop(),
+            }
+        }
+    }
+
+    fn admit(&mut self, accepted: Accepted) {
+        let id = self.vacant.pop().unwrap_or_else(|| {
+            self.connections.push(None);
+            self.connections.len() - 1
+        });
+        let mut connection = Connection::new(accepted, self.now);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let registered = connection.socket.register(self.poll.registry(), Token(id), interest);
+        self.shared.roster.note(connection.fd, Activity::Read, self.now);
+        let fd = connection.fd;
+        self.connections[id] = Some(connection);
+        match registered {
+            Ok(()) => log::debug!("connection opened fd={fd} worker={}", self.index),
+            Err(error) => {
+                log::error!("cannot watch fd={fd}: {error}");
+                self.close(id);
+            }
+        }
+    }
+
+    fn on_event(&mut self, id: usize, event: &Event) {
+        // An event can be older than the connection that has the place now; a needless turn does no harm.
+        let Some(Some(connection)) = self.connections.get_mut(id) else { return };
+        connection.ended |= event.is_read_closed() || event.is_error();
+        connection.unread |= event.is_readable() || connection.ended;
+        if connection.is_blocked() && !event.is_writable() && !event.is_error() {
+            return;
+        }
+        if connection.is_blocked() || connection.unread {
+            self.on_turn(id);
+        }
+    }
+
+    /// One turn of a connection: sends what is owed, then reads at most once and answers what came.
+    fn on_turn(&mut self, id: usize) {
+        let Some(Some(connection)) = self.connections.get_mut(id) else { return };
+        connection.queued = false;
+        if connection.is_blocked() {
+            let held = connection.kept_bytes();
+            let sent = connection.send_owed(&self.shared.counters[self.index]);
+            let left = connection.kept_bytes();
+            self.kept_bytes = self.kept_bytes + left - held;
+            match sent {
+                Ok(true) if connection.closing => return self.close(id),
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(_) => return self.close(id),
+            }
+        }
+        match self.serve(id) {
+            Ok(After::Wait) => {}
+            Ok(After::Again) => self.queue(id),
+            Ok(After::Close) | Err(_) => self.close(id),
+        }
+    }
+
+    fn queue(&mut self, id: usize) {
+        if let Some(Some(connection)) = self.connections.get_mut(id)
+            && !connection.queued
+        {
+            connection.queued = true;
+            self.ready.push_back(id);
+        }
+    }
+
+    /// Reads if the session needs input, feeds the session, sends its replies.
+    fn serve(&mut self, id: usize) -> io::Result<After> {
+        let shared = Arc::clone(&self.shared);
+        let cx = Context { shared: &shared, counters: &shared.counters[self.index], now: self.now };
+        let Some(Some(connection)) = self.connections.get_mut(id) else { return Ok(After::Wait) };
+        let kept = connection.take_input(&mut self.buffer);
+        self.kept_bytes -= kept.freed as u64;
+        let mut filled = kept.len;
+        if connection.hungry {
+            match read(connection, &mut self.buffer, filled, &cx)? {
+                Read::Bytes(bytes) => filled += bytes,
+                Read::Nothing => {
+                    let waiting = &self.buffer[..filled];
+                    connection.keep_input(waiting, &mut self.kept_bytes);
+                    return Ok(After::Wait);
+                }
+                Read::End => return Ok(After::Close),
+            }
+            connection.last_command = self.now;
+        }
+        let mut at = 0;
+        let mut sent_bytes = 0;
+        loop {
+            let progress = connection.session.feed(&self.buffer[at..filled], &mut self.outbox, &cx, self.requests_max);
+            at += progress.consumed;
+            let sent = send(connection, &mut self.outbox, &cx);
+            connection.hungry = matches!(progress.next, Next::Input { .. });
+            sent_bytes += *sent.as_ref().unwrap_or(&0);
+            let blocked = !self.outbox.is_empty();
+            if let Err(error) = sent
+                && error.kind() != ErrorKind::WouldBlock
+            {
+                // What was answered to a connection that failed goes with it.
+                drop(self.outbox.take_unsent());
+                return Err(error);
+            }
+            if blocked {
+                connection.closing = progress.next == Next::Close;
+                return self.park(id, at..filled);
+            }
+            match progress.next {
+                Next::Room if sent_bytes < TURN_BYTES_MAX => {}
+                Next::Close => return Ok(After::Close),
+                Next::Room | Next::Turn | Next::Input { .. } => {
+                    let yielded = progress.next == Next::Turn;
+                    let rest = at..filled;
+                    return self.rest(id, rest, yielded);
+                }
+            }
+        }
+    }
+
+    /// The replies do not fit in the socket: they wait with the connection, and so do the requests behind them.
+    fn park(&mut self, id: usize, input: std::ops::Range<usize>) -> io::Result<After> {
+        let Some(Some(connection)) = self.connections.get_mut(id) else { return Ok(After::Wait) };
+        let unsent = self.outbox.take_unsent();
+        self.kept_bytes += unsent.held_bytes() as u64;
+        connection.owe(unsent);
+        if !connection.closing {
+            connection.keep_input(&self.buffer[input], &mut self.kept_bytes);
+        }
+        self.shared.roster.note(connection.fd, Activity::Mwrite, connection.last_command);
+        if self.kept_bytes > self.kept_bytes_max {
+            self.shared.counters[self.index].response_obj_oom.add(1);
+            log::warn!("connection closed fd={}: no memory for its unread replies", connection.fd);
+            return Ok(After::Close);
+        }
+        Ok(After::Wait)
+    }
+
+    /// All replies were sent; what is left of the input waits for more, or for the next turn.
+    fn rest(&mut self, id: usize, input: std::ops::Range<usize>, yielded: bool) -> io::Result<After> {
+        let Some(Some(connection)) = self.connections.get_mut(id) else { return Ok(After::Wait) };
+        connection.keep_input(&self.buffer[input], &mut self.kept_bytes);
+        self.shared.roster.note(connection.fd, connection.session.activity(), connection.last_command);
+        let counters = &self.shared.counters[self.index];
+        if self.kept_bytes > self.kept_bytes_max && connection.has_input() {
+            counters.read_buf_oom.add(1);
+            log::warn!("connection closed fd={}: no memory for its incomplete request", connection.fd);
+            return Ok(After::Close);
+        }
+        if yielded {
+            counters.conn_yields.add(1);
+        }
+        Ok(if connection.unread || !connection.hungry { After::Again } else { After::Wait })
+    }
+
+    fn close(&mut self, id: usize) {
+        let Some(Some(mut connection)) = self.connections.get_mut(id).map(Option::take) else { return };
+        self.kept_bytes -= connection.kept_bytes();
+        self.shared.roster.remove(connection.fd);
+        // Closing the descriptor would do it, but not if it had been duplicated.
+        let _ = connection.socket.deregister(self.poll.registry());
+        log::debug!("connection closed fd={} worker={}", connection.fd, self.index);
+        drop(connection);
+        self.vacant.push(id);
+        self.shared.connections.current.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    fn close_idle(&mut self) {
+        let timeout = self.shared.settings.idle_timeout_secs;
+        if timeout == 0 || self.idle_checked == self.now {
+            return;
+        }
+        self.idle_checked = self.now;
+        for id in 0..self.connections.len() {
+            let Some(Some(connection)) = self.connections.get(id) else { continue };
+            if self.now.saturating_sub(connection.last_command) > timeout {
+                self.shared.counters[self.index].idle_kicks.add(1);
+                self.close(id);
+            }
+        }
+    }
+
+    /// Each connection gets a last turn for what it has sent already; those with nothing left to send or to answer are
+    /// closed, the others have until the deadline.
+    fn begin_stop(&mut self) {
+        self.stop_by = Some(Instant::now() + STOP_PATIENCE);
+        for id in 0..self.connections.len() {
+            if let Some(Some(connection)) = self.connections.get_mut(id) {
+                connection.unread = true;
+                self.on_turn(id);
+            }
+            if let Some(Some(connection)) = self.connections.get(id)
+                && !connection.is_blocked()
+                && !connection.queued
+            {
+                self.close(id);
+            }
+        }
+    }
+}
+
+/// What to do with a connection after its turn.
+enum After {
+    /// It waits for an event.
+    Wait,
+    /// It gets another turn.
+    Again,
+    /// It ends.
+    Close,
+}
+
+enum Read {
+    Bytes(usize),
+    Nothing,
+    End,
+}
+
+/// One read: of a large value straight into the store, of all else into the buffer behind what is there.
+fn read(connection: &mut Connection, buffer: &mut [u8], filled: usize, cx: &Context<'_>) -> io::Result<Read> {
+    let Connection { socket, session, .. } = connection;
+    let mut direct_bytes = 0;
+    let offered;
+    let result = match session.direct_room(cx).filter(|_| filled == 0) {
+        Some(mut ranges) => {
+            direct_bytes = ranges.iter().map(|range| range.len()).sum();
+            ranges.push(IoSliceMut::new(buffer));
+            offered = direct_bytes + READ_BUFFER_BYTES;
+            socket.read_vectored(&mut ranges)
+        }
+        None => {
+            let room = &mut buffer[filled..];
+            offered = room.len();
+            socket.read(room)
+        }
+    };
+    let bytes = match result {
+        Ok(0) => return Ok(Read::End),
+        Ok(bytes) => bytes,
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+            connection.unread = error.kind() == ErrorKind::Interrupted;
+            return Ok(Read::Nothing);
+        }
+        Err(error) => return Err(error),
+    };
+    cx.counters.bytes_read.add(bytes as u64);
+    connection.unread = bytes == offered || connection.ended;
+    let direct = bytes.min(direct_bytes);
+    if direct > 0 {
+        connection.session.filled(direct);
+    }
+    Ok(Read::Bytes(bytes - direct))
+}
+
+/// Sends until the outbox is empty or the socket is full; how many bytes that were.
+fn send(connection: &mut Connection, outbox: &mut Outbox, cx: &Context<'_>) -> io::Result<usize> {
+    let mut total = 0;
+    while !outbox.is_empty() {
+        match outbox.send(&mut connection.socket) {
+            Ok(sent) => total += sent,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) => return Err(error),
+        }
+    }
+    cx.counters.bytes_written.add(total as u64);
+    Ok(total)
 }

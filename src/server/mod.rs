@@ -74,7 +74,9 @@ fn start(settings: Settings) -> Result<Running, Failure> {
 
     let summary = summary(&listeners, &settings);
     let addresses: Vec<_> = listeners.iter().filter_map(Listener::tcp_address).collect();
-    let shared = Arc::new(Shared::new(settings));
+    let shared = Shared::new(settings)
+        .map_err(|error| Failure::new(status::OS_ERROR, format_args!("cannot reserve memory: {error}; lower -m")))?;
+    let shared = Arc::new(shared);
     let threads = Threads::start(listeners, &shared)
         .map_err(|error| Failure::new(status::FAILURE, format_args!("cannot start threads: {error}; lower -t")))?;
     log::info!("{summary}");

@@ -1,3 +1,33 @@
-//! Counters and the tables of names that every protocol renders.
+//! Counters and the tables of names that every protocol renders: memcached's names in memcached's order.
 
+pub mod classes;
+pub mod conns;
 pub mod counters;
+mod general;
+pub mod prefixes;
+pub mod settings;
+
+use std::borrow::Cow;
+
+pub use general::{general, reset};
+
+/// Names and values in the order in which they are sent.
+#[derive(Debug, Default)]
+pub struct Stats {
+    rows: Vec<(Cow<'static, str>, String)>,
+}
+
+impl Stats {
+    fn add(&mut self, name: impl Into<Cow<'static, str>>, value: impl ToString) {
+        self.rows.push((name.into(), value.to_string()));
+    }
+
+    fn add_flag(&mut self, name: &'static str, value: bool) {
+        self.add(name, if value { "yes" } else { "no" });
+    }
+
+    /// The rows.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.rows.iter().map(|(name, value)| (name.as_ref(), value.as_str()))
+    }
+}

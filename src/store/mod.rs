@@ -35,13 +35,11 @@ pub use report::{ClassReport, ListedItem};
 pub use upload::Upload;
 
 use crate::clock::Seconds;
+use crate::command::{Delta, KEY_MAX, Mode};
 use crate::slab::arena::Mapping;
 use crate::slab::classes::PAGE;
 use crate::slab::items::VALUE_MAX;
 use shard::Shard;
-
-/// The longest key in bytes (protocol.txt, "Keys").
-pub const KEY_MAX: usize = 250;
 
 /// Memory that one shard should have at least, in bytes.
 const SHARD_BYTES: u64 = 16 << 20;
@@ -105,23 +103,6 @@ impl Config {
     }
 }
 
-/// How a value is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Always.
-    Set,
-    /// Only where nothing is.
-    Add,
-    /// Only where something is.
-    Replace,
-    /// Behind the value that is there; its flags and expiry stay.
-    Append,
-    /// Before the value that is there; its flags and expiry stay.
-    Prepend,
-    /// Only where the item's CAS number is this one.
-    Cas(u64),
-}
-
 /// A value to store, without the value.
 #[derive(Clone, Copy, Debug)]
 pub struct Put<'a> {
@@ -162,15 +143,6 @@ pub enum Miss {
     Absent,
     /// There was one and its time was over; it is gone now.
     Expired,
-}
-
-/// What to do to a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delta {
-    /// Add, wrapping at 2^64.
-    Incr(u64),
-    /// Subtract, stopping at 0.
-    Decr(u64),
 }
 
 /// What became of a number.

@@ -3,7 +3,9 @@
 
 pub mod daemon;
 pub mod limits;
+pub mod peer;
 pub mod pid_file;
+pub mod usage;
 pub mod user;
 
 use rustix::process::{Signal, getpid, kill_process};

@@ -1,0 +1,211 @@
+//! One connection without its socket: bytes in, bytes out.
+//!
+//! [`Session::feed`] is given what arrived and appends what is to be sent to an [`Outbox`] of the caller's; it says
+//! how much it took and what it waits for. It owns no buffer: what it could not take yet is the caller's to keep.
+
+pub mod outbox;
+mod stats_command;
+mod text;
+
+use std::io::IoSliceMut;
+
+pub use outbox::Outbox;
+
+use crate::exec::Context;
+use crate::net::roster::Activity;
+use crate::protocol::text::parse::{KeysLine, Reply};
+use crate::store::Upload;
+
+/// The longest line without an end, other than get and gets, in bytes; beyond it the connection closes (1.6.45).
+const LINE_BYTES_MAX: usize = 2048;
+
+/// A line of get or gets this long is answered key by key as it arrives, so that it needs no memory however long it
+/// gets.
+const STREAMED_LINE_BYTES: usize = 16 << 10;
+
+/// Of a value that is still to come, this much may wait in a buffer; beyond it, it goes where it will stay.
+const WAITING_VALUE_BYTES: usize = 4 << 10;
+
+/// A value of which at least this much is missing is read straight into the store.
+const DIRECT_READ_BYTES: usize = 8 << 10;
+
+/// Values of at least this size are sent from the store instead of copied.
+const PINNED_VALUE_BYTES: usize = 8 << 10;
+
+/// What a session waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// More input. What was not consumed comes again in front of it.
+    Input {
+        /// Bytes in all, unconsumed ones included, below which there is no point in asking again.
+        at_least: usize,
+    },
+    /// Room in the outbox.
+    Room,
+    /// Its next turn: it has had its share of requests.
+    Turn,
+    /// Nothing: the connection ends when everything was sent.
+    Close,
+}
+
+/// What became of some input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes that were taken.
+    pub consumed: usize,
+    /// What the session waits for.
+    pub next: Next,
+}
+
+/// Where a session is.
+#[derive(Debug, Default)]
+enum Phase {
+    /// Between requests.
+    #[default]
+    Command,
+    /// Between the keys of a get.
+    Keys(KeysLine),
+    /// The rest of a line is thrown away.
+    SkipLine,
+    /// A value is thrown away.
+    Swallow { left: usize },
+    /// A value is written into the store as it comes.
+    Upload(Box<Uploading>),
+}
+
+#[derive(Debug)]
+struct Uploading {
+    upload: Upload,
+    reply: Reply,
+}
+
+/// The state of one connection.
+#[derive(Debug, Default)]
+pub struct Session {
+    phase: Phase,
+}
+
+impl Session {
+    /// Takes requests from `input` and appends their replies to `out`, at most `requests_max` of them.
+    pub fn feed(&mut self, input: &[u8], out: &mut Outbox, cx: &Context<'_>, requests_max: u32) -> Progress {
+        let mut consumed = 0;
+        let mut requests = 0;
+        loop {
+            if out.is_full() {
+                return Progress { consumed, next: Next::Room };
+            }
+            if requests == requests_max {
+                return Progress { consumed, next: Next::Turn };
+            }
+            let step = self.step(&input[consumed..], out, cx);
+            consumed += step.consumed;
+            match step.outcome {
+                Outcome::Answered => requests += 1,
+                Outcome::Advanced => {}
+                Outcome::Starved { at_least } => return Progress { consumed, next: Next::Input { at_least } },
+                Outcome::Full => return Progress { consumed, next: Next::Room },
+                Outcome::Over => return Progress { consumed, next: Next::Close },
+            }
+        }
+    }
+
+    #[inline]
+    fn step(&mut self, input: &[u8], out: &mut Outbox, cx: &Context<'_>) -> Step {
+        match &mut self.phase {
+            Phase::Command => self.command(input, out, cx),
+            Phase::Keys(line) => {
+                let line = *line;
+                self.keys(line, input, out, cx)
+            }
+            Phase::SkipLine => self.skip_line(input),
+            Phase::Swallow { left } => {
+                let part = input.len().min(*left);
+                *left -= part;
+                if *left > 0 {
+                    return Step::starved_after(part, 1);
+                }
+                self.phase = Phase::Command;
+                Step::advanced(part)
+            }
+            Phase::Upload(_) => self.receive(input, out, cx),
+        }
+    }
+
+    /// Where to read the next bytes to without a copy: room in the store for a value that is under way, if there is
+    /// much to come. The caller reads into these and, for what comes behind the value, a buffer of its own.
+    pub fn direct_room(&mut self, cx: &Context<'_>) -> Option<Vec<IoSliceMut<'_>>> {
+        let Phase::Upload(uploading) = &mut self.phase else { return None };
+        if uploading.upload.left() < DIRECT_READ_BYTES {
+            return None;
+        }
+        let ranges = uploading.upload.spare(cx.now).ok()?;
+        Some(ranges.into_iter().filter(|range| !range.is_empty()).map(IoSliceMut::new).collect())
+    }
+
+    /// The first `len` bytes of the last [`Session::direct_room`] were read into.
+    pub fn filled(&mut self, len: usize) {
+        if let Phase::Upload(uploading) = &mut self.phase {
+            uploading.upload.filled(len);
+        }
+    }
+
+    /// What the session is doing, for `stats conns`.
+    pub fn activity(&self) -> Activity {
+        match self.phase {
+            Phase::Command | Phase::Keys(_) | Phase::SkipLine => Activity::Read,
+            Phase::Swallow { .. } => Activity::Swallow,
+            Phase::Upload(_) => Activity::Nread,
+        }
+    }
+}
+
+/// What one step of a session did.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    consumed: usize,
+    outcome: Outcome,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Outcome {
+    /// A request is done.
+    Answered,
+    /// Something was consumed or the phase changed.
+    Advanced,
+    /// Nothing more can be done with this input.
+    Starved { at_least: usize },
+    /// Nothing more can be done before something was sent.
+    Full,
+    /// The connection ends.
+    Over,
+}
+
+impl Step {
+    fn answered(consumed: usize) -> Step {
+        Step { consumed, outcome: Outcome::Answered }
+    }
+
+    fn advanced(consumed: usize) -> Step {
+        Step { consumed, outcome: Outcome::Advanced }
+    }
+
+    /// Nothing is consumed until there are `at_least` bytes.
+    fn starved(at_least: usize) -> Step {
+        Step::starved_after(0, at_least)
+    }
+
+    fn starved_after(consumed: usize, at_least: usize) -> Step {
+        Step { consumed, outcome: Outcome::Starved { at_least } }
+    }
+
+    fn full(consumed: usize) -> Step {
+        Step { consumed, outcome: Outcome::Full }
+    }
+
+    fn over() -> Step {
+        Step { consumed: 0, outcome: Outcome::Over }
+    }
+}
+
+#[cfg(test)]
+mod tests;

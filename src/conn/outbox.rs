@@ -1,0 +1,201 @@
+//! What is owed to a client: bytes, and between them large values that stay where they are in the store.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice, Write};
+
+use crate::store::Pinned;
+
+/// Bytes beyond which no further request is answered before some were sent.
+const BYTES_HIGH: usize = 256 << 10;
+
+/// Bytes of pinned values beyond which no further request is answered before some were sent.
+const PINNED_HIGH: usize = 1 << 20;
+
+/// Pinned values beyond which no further request is answered before some were sent.
+const PINS_HIGH: usize = 64;
+
+/// Slices handed to one vectored write.
+const SLICES_MAX: usize = 64;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    bytes: Vec<u8>,
+    /// How much of `bytes` was sent.
+    sent: usize,
+    /// Pinned values, each with the position in `bytes` that it comes before.
+    pinned: VecDeque<(usize, Pinned)>,
+    pinned_bytes: usize,
+}
+
+impl Outbox {
+    /// The buffer to append replies to.
+    #[inline]
+    pub fn bytes(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// Appends a reply.
+    #[inline]
+    pub fn say(&mut self, reply: &[u8]) {
+        self.bytes.extend_from_slice(reply);
+    }
+
+    /// Appends a value that stays in the store.
+    pub fn say_pinned(&mut self, value: Pinned) {
+        self.pinned_bytes += value.left();
+        self.pinned.push_back((self.bytes.len(), value));
+    }
+
+    /// Whether everything was sent.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.sent == self.bytes.len() && self.pinned.is_empty()
+    }
+
+    /// Whether some must be sent before more is answered.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.bytes.len() >= BYTES_HIGH || self.pinned_bytes >= PINNED_HIGH || self.pinned.len() >= PINS_HIGH
+    }
+
+    /// Memory that waiting to send takes, pinned values not counted: they are the store's.
+    pub fn held_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Sends what the socket takes in one call; how much that was.
+    ///
+    /// # Errors
+    /// Those of the socket, `WouldBlock` included.
+    pub fn send(&mut self, socket: &mut impl Write) -> io::Result<usize> {
+        let sent = if self.pinned.is_empty() {
+            let sent = socket.write(&self.bytes[self.sent..])?;
+            self.sent += sent;
+            sent
+        } else {
+            let mut slices = Vec::with_capacity(SLICES_MAX);
+            self.gather(&mut slices);
+            let sent = socket.write_vectored(&slices)?;
+            self.advance(sent);
+            sent
+        };
+        if sent == 0 && !self.is_empty() {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        if self.is_empty() {
+            self.bytes.clear();
+            self.sent = 0;
+        }
+        Ok(sent)
+    }
+
+    fn gather<'a>(&'a self, slices: &mut Vec<IoSlice<'a>>) {
+        let mut at = self.sent;
+        for (before, value) in &self.pinned {
+            if at < *before {
+                slices.push(IoSlice::new(&self.bytes[at..*before]));
+                at = *before;
+            }
+            if !value.gather(slices, SLICES_MAX) || slices.len() >= SLICES_MAX {
+                return;
+            }
+        }
+        if at < self.bytes.len() {
+            slices.push(IoSlice::new(&self.bytes[at..]));
+        }
+    }
+
+    fn advance(&mut self, mut sent: usize) {
+        while sent > 0 {
+            let Some((before, value)) = self.pinned.front_mut() else {
+                self.sent += sent;
+                return;
+            };
+            let bytes = sent.min(*before - self.sent);
+            self.sent += bytes;
+            sent -= bytes;
+            let part = sent.min(value.left());
+            value.advance(part);
+            self.pinned_bytes -= part;
+            sent -= part;
+            if value.left() == 0 {
+                self.pinned.pop_front();
+            }
+        }
+    }
+
+    /// Moves what is unsent out, for a connection to keep; this outbox is empty again and keeps its buffer.
+    pub fn take_unsent(&mut self) -> Outbox {
+        let mut pinned = std::mem::take(&mut self.pinned);
+        for (before, _) in &mut pinned {
+            *before -= self.sent;
+        }
+        let unsent = self.bytes[self.sent..].to_vec();
+        let taken = Outbox { bytes: unsent, sent: 0, pinned, pinned_bytes: std::mem::take(&mut self.pinned_bytes) };
+        self.bytes.clear();
+        self.sent = 0;
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{NEVER, START};
+    use crate::command::Mode;
+    use crate::store::{Config, Fetch, Put, Store};
+
+    /// Takes a few bytes at a time.
+    struct Trickle {
+        taken: Vec<u8>,
+        step: usize,
+    }
+
+    impl Write for Trickle {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let part = bytes.len().min(self.step);
+            self.taken.extend_from_slice(&bytes[..part]);
+            Ok(part)
+        }
+
+        fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            let mut left = self.step;
+            for slice in slices {
+                let part = slice.len().min(left);
+                self.taken.extend_from_slice(&slice[..part]);
+                left -= part;
+            }
+            Ok(self.step - left)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn bytes_and_pinned_values_leave_in_order_at_any_pace() {
+        let store = Store::new(Config::new(8 << 20, 1)).expect("memory");
+        let value: Vec<u8> = (0..200_000u32).map(|n| n as u8).collect();
+        let put = Put { key: b"k", client_flags: 0, expiry: NEVER, mode: Mode::Set };
+        store.put(&put, &value, START);
+        let pin = || store.fetch(b"k", Fetch::GET, START, |found| found.pin()).expect("present").expect("pin");
+        let expected = [&b"one"[..], &value, b"\r\ntwo", &value, b"\r\n", &value, b"\r\nthree"].concat();
+        for step in [1 << 20, 70_001, 3_333] {
+            let mut outbox = Outbox::default();
+            outbox.say(b"one");
+            outbox.say_pinned(pin());
+            outbox.say(b"two");
+            outbox.say_pinned(pin());
+            outbox.say_pinned(pin());
+            outbox.say(b"three");
+            let mut socket = Trickle { taken: Vec::new(), step };
+            while !outbox.is_empty() {
+                outbox.send(&mut socket).expect("taken");
+                outbox = outbox.take_unsent();
+            }
+            assert!(socket.taken == expected, "step {step}");
+        }
+    }
+}

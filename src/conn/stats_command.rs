@@ -1,0 +1,95 @@
+//! `stats` and its groups over the text protocol.
+
+use std::sync::atomic::Ordering;
+
+use super::Outbox;
+use crate::exec::Context;
+use crate::protocol::text::number::unsigned_32;
+use crate::protocol::text::reply::{self, line};
+use crate::protocol::text::words::Words;
+use crate::stats;
+
+/// Bytes of a `stats cachedump` reply at most (memcached: one page of 2 MiB).
+const CACHEDUMP_BYTES_MAX: usize = 2 << 20;
+
+/// memcached's limit on class numbers.
+const CLASSES_MAX: u32 = 64;
+
+/// Answers `stats <arguments>`. Some groups may be shortened to any prefix, as 1.6.45 compares them.
+pub(super) fn answer(arguments: &[u8], out: &mut Outbox, cx: &Context<'_>) {
+    let mut words = Words::of(arguments);
+    let Some(group) = words.next() else { return say_all(&stats::general(cx.shared, cx.now), out) };
+    let is = |name: &str| name.as_bytes().starts_with(group);
+    if is("reset") {
+        stats::reset(cx.shared);
+        out.say(line::RESET);
+    } else if is("detail") {
+        detail(words.next(), out, cx);
+    } else if is("settings") {
+        say_all(&stats::settings::all(cx.shared), out);
+    } else if is("cachedump") {
+        cachedump(words, out, cx);
+    } else if is("conns") {
+        say_all(&stats::conns::all(cx.shared, cx.now), out);
+    } else {
+        match group {
+            b"items" => say_all(&stats::classes::items(cx.shared, cx.now), out),
+            b"slabs" => say_all(&stats::classes::slabs(cx.shared, cx.now), out),
+            b"sizes" => say_all(&stats::classes::sizes(cx.shared), out),
+            _ => out.say(line::ERROR),
+        }
+    }
+}
+
+fn say_all(stats: &stats::Stats, out: &mut Outbox) {
+    for (name, value) in stats.iter() {
+        reply::stat_line(out.bytes(), name, value);
+    }
+    out.say(line::END);
+}
+
+fn detail(word: Option<&[u8]>, out: &mut Outbox, cx: &Context<'_>) {
+    let shared = cx.shared;
+    if !shared.settings.dumping {
+        return out.say(line::DETAIL_REFUSED);
+    }
+    let Some(word) = word else { return out.say(line::DETAIL_USAGE) };
+    if b"on".starts_with(word) {
+        shared.detail.store(true, Ordering::Relaxed);
+        out.say(line::OK);
+    } else if b"off".starts_with(word) {
+        shared.detail.store(false, Ordering::Relaxed);
+        out.say(line::OK);
+    } else if b"dump".starts_with(word) {
+        out.say(&shared.prefixes.dump());
+    } else {
+        out.say(line::DETAIL_USAGE);
+    }
+}
+
+fn cachedump(mut words: Words<'_>, out: &mut Outbox, cx: &Context<'_>) {
+    if !cx.shared.settings.dumping {
+        return out.say(line::CACHEDUMP_REFUSED);
+    }
+    let (Some(class), Some(limit)) = (words.next(), words.next()) else { return out.say(line::CACHEDUMP_SHORT) };
+    let (Some(class), Some(limit)) = (unsigned_32(class), unsigned_32(limit)) else { return out.say(line::BAD_FORMAT) };
+    if class >= CLASSES_MAX {
+        return out.say(line::CACHEDUMP_CLASS);
+    }
+    let most = if limit == 0 { usize::MAX } else { limit as usize };
+    // An item's line takes more than its key, so the limit on bytes is one on items too.
+    let most = most.min(CACHEDUMP_BYTES_MAX / b"ITEM k [0 b; 0 s]\r\n".len());
+    let mut bytes = 0;
+    for item in cx.shared.store.list_class(class as usize, most, cx.now) {
+        let expiry = if item.expiry == 0 { 0 } else { cx.shared.clock.unix(item.expiry) };
+        let tail = format!(" [{} b; {expiry} s]\r\n", item.value_len);
+        bytes += b"ITEM ".len() + item.key.len() + tail.len();
+        if bytes > CACHEDUMP_BYTES_MAX {
+            break;
+        }
+        out.say(b"ITEM ");
+        out.say(&item.key);
+        out.say(tail.as_bytes());
+    }
+    out.say(line::END);
+}

@@ -1,0 +1,351 @@
+//! The text protocol's part of a session: lines are parsed, executed and answered.
+
+use memchr::memchr;
+
+use super::{
+    LINE_BYTES_MAX, Outbox, PINNED_VALUE_BYTES, Phase, STREAMED_LINE_BYTES, Session, Step, Uploading,
+    WAITING_VALUE_BYTES,
+};
+use crate::command::KEY_MAX;
+use crate::exec::Context;
+use crate::exec::admin::{FlushOutcome, LimitOutcome};
+use crate::protocol::text::parse::{self, KeysLine, Reason, Refusal, Reply, Request, ShutdownWord, StoreLine};
+use crate::protocol::text::reply::{self, line};
+use crate::store::{DeltaOutcome, Fetch, Found, Outcome, Put};
+
+/// First byte of a binary request, which this version does not speak.
+const BINARY_MAGIC: u8 = 0x80;
+
+impl Session {
+    #[inline]
+    pub(super) fn command(&mut self, input: &[u8], out: &mut Outbox, cx: &Context<'_>) -> Step {
+        let Some(end) = memchr(b'\n', input) else { return self.unfinished_line(input) };
+        let (request_line, behind) = input.split_at(end + 1);
+        if cx.shared.verbosity() > 1 {
+            log_request(request_line);
+        }
+        match parse::parse(request_line) {
+            Ok(Request::Keys { line, keys_at }) => {
+                if keys_too_long(&request_line[keys_at..]) {
+                    out.say(line::BAD_FORMAT);
+                    return Step::answered(request_line.len());
+                }
+                let step = self.keys(line, &input[keys_at..], out, cx);
+                Step { consumed: step.consumed + keys_at, ..step }
+            }
+            Ok(Request::Store(store_line)) => self.store(&store_line, request_line.len(), behind, out, cx),
+            Ok(Request::Quit) => Step::over(),
+            Ok(Request::Shutdown { how, reply }) => shutdown(how, reply, request_line.len(), out, cx),
+            Ok(request) => {
+                execute(&request, out, cx);
+                Step::answered(request_line.len())
+            }
+            Err(refusal) => self.refuse(refusal, request_line.len(), out),
+        }
+    }
+
+    fn unfinished_line(&mut self, input: &[u8]) -> Step {
+        if input.first() == Some(&BINARY_MAGIC) {
+            return Step::over();
+        }
+        if input.len() <= LINE_BYTES_MAX {
+            return Step::starved(input.len() + 1);
+        }
+        let (with_cas, keys_at) = match input {
+            [b'g', b'e', b't', b' ', ..] => (false, 3),
+            [b'g', b'e', b't', b's', b' ', ..] => (true, 4),
+            _ => return Step::over(),
+        };
+        if input.len() < STREAMED_LINE_BYTES {
+            return Step::starved(input.len() + 1);
+        }
+        self.phase = Phase::Keys(KeysLine { with_cas, touch: None });
+        Step::advanced(keys_at)
+    }
+
+    fn refuse(&mut self, refusal: Refusal, line_len: usize, out: &mut Outbox) -> Step {
+        if refusal.reason == Reason::Http {
+            return Step::over();
+        }
+        if refusal.reply == Reply::Send {
+            out.say(reply::refusal(refusal.reason));
+        }
+        self.swallow(refusal.swallow);
+        Step::answered(line_len)
+    }
+
+    fn swallow(&mut self, left: usize) {
+        self.phase = if left > 0 { Phase::Swallow { left } } else { Phase::Command };
+    }
+
+    /// Answers the keys that `input` begins with, up to the end of the line, of the input or of the room to answer.
+    #[inline]
+    pub(super) fn keys(&mut self, keys: KeysLine, input: &[u8], out: &mut Outbox, cx: &Context<'_>) -> Step {
+        let line_end = memchr(b'\n', input);
+        // Behind an unfinished line may come the rest of its last key, so that one waits; so does a CR.
+        let text = match line_end {
+            Some(end) => parse::without_end(&input[..=end]),
+            None => &input[..input.iter().rposition(|&byte| byte == b' ').map_or(0, |blank| blank + 1)],
+        };
+        let fetch = match keys.touch {
+            Some(exptime) => Fetch::touch(cx.shared.clock.expiry(exptime, cx.now)),
+            None => Fetch::GET,
+        };
+        let mut at = 0;
+        loop {
+            while text.get(at) == Some(&b' ') {
+                at += 1;
+            }
+            if at >= text.len() {
+                break;
+            }
+            let len = memchr(b' ', &text[at..]).unwrap_or(text.len() - at);
+            let key = &text[at..at + len];
+            if len > KEY_MAX {
+                out.say(line::BAD_FORMAT);
+                self.phase = Phase::SkipLine;
+                return Step::advanced(at);
+            }
+            if out.is_full() {
+                self.phase = Phase::Keys(keys);
+                return Step::full(at);
+            }
+            cx.fetch(key, fetch, |found| value_reply(out, key, found, keys.with_cas));
+            at += len;
+        }
+        match line_end {
+            Some(end) => {
+                out.say(line::END);
+                self.phase = Phase::Command;
+                Step::answered(end + 1)
+            }
+            None if input.len() - at > KEY_MAX + 1 => {
+                out.say(line::BAD_FORMAT);
+                self.phase = Phase::SkipLine;
+                Step::advanced(at)
+            }
+            None => {
+                self.phase = Phase::Keys(keys);
+                Step::starved_after(at, input.len() - at + 1)
+            }
+        }
+    }
+
+    pub(super) fn skip_line(&mut self, input: &[u8]) -> Step {
+        match memchr(b'\n', input) {
+            Some(end) => {
+                self.phase = Phase::Command;
+                Step::answered(end + 1)
+            }
+            None => Step::starved_after(input.len(), 1),
+        }
+    }
+
+    #[inline]
+    fn store(
+        &mut self,
+        store: &StoreLine<'_>,
+        line_len: usize,
+        behind: &[u8],
+        out: &mut Outbox,
+        cx: &Context<'_>,
+    ) -> Step {
+        let put = Put {
+            key: store.key,
+            client_flags: store.client_flags,
+            expiry: cx.shared.clock.expiry(store.exptime, cx.now),
+            mode: store.mode,
+        };
+        let need = store.value_len + 2;
+        if !cx.shared.store.fits(store.key.len(), store.client_flags, store.value_len) {
+            cx.refuse_store(&put, Outcome::TooLarge);
+            say_stored(out, Outcome::TooLarge, store.reply);
+            self.swallow(need);
+            return Step::answered(line_len);
+        }
+        if behind.len() >= need {
+            let (value, end) = behind[..need].split_at(store.value_len);
+            if end == b"\r\n" {
+                say_stored(out, cx.store(&put, value), store.reply);
+            } else {
+                say(out, line::BAD_DATA_CHUNK, store.reply);
+            }
+            return Step::answered(line_len + need);
+        }
+        if behind.len() < WAITING_VALUE_BYTES.min(need) {
+            return Step::starved(line_len + WAITING_VALUE_BYTES.min(need));
+        }
+        match cx.begin_upload(&put, store.value_len) {
+            Ok(upload) => {
+                self.phase = Phase::Upload(Box::new(Uploading { upload, reply: store.reply }));
+                Step::advanced(line_len)
+            }
+            Err(outcome) => {
+                say_stored(out, outcome, store.reply);
+                self.swallow(need);
+                Step::answered(line_len)
+            }
+        }
+    }
+
+    /// Takes more of a value that is under way.
+    pub(super) fn receive(&mut self, input: &[u8], out: &mut Outbox, cx: &Context<'_>) -> Step {
+        let Phase::Upload(uploading) = &mut self.phase else { return Step::advanced(0) };
+        let part = input.len().min(uploading.upload.left());
+        let written = uploading.upload.write(&input[..part], cx.now);
+        if written.is_ok() && uploading.upload.left() > 0 {
+            return Step::starved_after(part, 1);
+        }
+        let Some(end) = input.get(part..part + 2).filter(|_| written.is_ok()) else {
+            if written.is_ok() {
+                return Step::starved_after(part, 2);
+            }
+            return self.fail_upload(out, cx);
+        };
+        let Phase::Upload(uploading) = std::mem::take(&mut self.phase) else { return Step::advanced(0) };
+        let Uploading { upload, reply } = *uploading;
+        if end == b"\r\n" {
+            say_stored(out, cx.finish_upload(upload), reply);
+        } else {
+            drop(upload);
+            say(out, line::BAD_DATA_CHUNK, reply);
+        }
+        Step::answered(part + 2)
+    }
+
+    fn fail_upload(&mut self, out: &mut Outbox, cx: &Context<'_>) -> Step {
+        let Phase::Upload(uploading) = std::mem::take(&mut self.phase) else { return Step::advanced(0) };
+        let Uploading { upload, reply } = *uploading;
+        let left = upload.left() + 2;
+        cx.fail_upload(upload);
+        say_stored(out, Outcome::NoMemory, reply);
+        self.swallow(left);
+        Step::answered(0)
+    }
+}
+
+/// Whether one of the keys on this line is too long, in which case none is answered. Short lines cannot hold one.
+#[inline]
+fn keys_too_long(keys: &[u8]) -> bool {
+    keys.len() > KEY_MAX && parse::without_end(keys).split(|&byte| byte == b' ').any(|key| key.len() > KEY_MAX)
+}
+
+/// One found value.
+#[inline]
+fn value_reply(out: &mut Outbox, key: &[u8], found: &mut Found<'_>, with_cas: bool) {
+    let value_len = found.value_len();
+    let cas = with_cas.then(|| found.cas());
+    let client_flags = found.client_flags();
+    let bytes = out.bytes();
+    match found.value() {
+        Some(value) if value_len < PINNED_VALUE_BYTES => {
+            bytes.reserve(reply::VALUE_LINE_MAX + key.len() + value.len());
+            reply::value_line(bytes, key, client_flags, value_len, cas);
+            bytes.extend_from_slice(value);
+        }
+        _ => {
+            reply::value_line(bytes, key, client_flags, value_len, cas);
+            match found.pin() {
+                Some(pinned) => out.say_pinned(pinned),
+                None => found.copy_to(out.bytes()),
+            }
+        }
+    }
+}
+
+#[inline]
+fn say(out: &mut Outbox, reply_line: &[u8], reply: Reply) {
+    if reply == Reply::Send {
+        out.say(reply_line);
+    }
+}
+
+#[inline]
+fn say_stored(out: &mut Outbox, outcome: Outcome, reply: Reply) {
+    let reply_line = match outcome {
+        Outcome::Stored { .. } => line::STORED,
+        Outcome::NotStored => line::NOT_STORED,
+        Outcome::Exists => line::EXISTS,
+        Outcome::NotFound => line::NOT_FOUND,
+        Outcome::TooLarge => line::TOO_LARGE,
+        Outcome::NoMemory => line::NO_MEMORY,
+    };
+    say(out, reply_line, reply);
+}
+
+/// Requests that need neither a value nor the session's state.
+fn execute(request: &Request<'_>, out: &mut Outbox, cx: &Context<'_>) {
+    match *request {
+        Request::Delete { key, reply } => {
+            say(out, if cx.delete(key) { line::DELETED } else { line::NOT_FOUND }, reply);
+        }
+        Request::Delta { key, delta, reply } => match cx.add_delta(key, delta) {
+            DeltaOutcome::Value { number, .. } if reply == Reply::Send => reply::number_line(out.bytes(), number),
+            DeltaOutcome::Value { .. } => {}
+            DeltaOutcome::NotFound => say(out, line::NOT_FOUND, reply),
+            DeltaOutcome::NonNumeric => say(out, line::NON_NUMERIC, reply),
+            DeltaOutcome::NoMemory => say(out, line::NO_MEMORY_DELTA, reply),
+        },
+        Request::Touch { key, exptime, reply } => {
+            let fetch = Fetch::touch(cx.shared.clock.expiry(exptime, cx.now));
+            let touched = cx.fetch(key, fetch, |_| ()).is_some();
+            say(out, if touched { line::TOUCHED } else { line::NOT_FOUND }, reply);
+        }
+        Request::FlushAll { exptime, reply } => match cx.flush_all(|| exptime) {
+            FlushOutcome::Done => say(out, line::OK, reply),
+            FlushOutcome::Refused => say(out, line::FLUSH_REFUSED, reply),
+            FlushOutcome::InvalidExptime => say(out, line::INVALID_EXPTIME, reply),
+        },
+        Request::Verbosity { level, reply } => {
+            cx.set_verbosity(level);
+            say(out, line::OK, reply);
+        }
+        Request::MemoryLimit { mebibytes, reply } => {
+            let answer = match cx.set_memory_limit(mebibytes) {
+                LimitOutcome::Changed => line::OK,
+                LimitOutcome::TooSmall => line::LIMIT_TOO_SMALL,
+                LimitOutcome::NotMegabytes => line::LIMIT_NOT_BYTES,
+                LimitOutcome::Refused => line::LIMIT_REFUSED,
+            };
+            say(out, answer, reply);
+        }
+        Request::Stats { arguments } => super::stats_command::answer(arguments, out, cx),
+        Request::Version => reply::version_line(out.bytes()),
+        Request::Noop => out.say(line::NOOP),
+        #[cfg(feature = "debug-commands")]
+        Request::DebugTime { secs } => {
+            cx.shared.clock.shift(secs);
+            out.say(line::OK);
+        }
+        Request::Keys { .. } | Request::Store(_) | Request::Quit | Request::Shutdown { .. } => {
+            unreachable!("the session takes these itself")
+        }
+    }
+}
+
+fn shutdown(how: ShutdownWord, reply: Reply, line_len: usize, out: &mut Outbox, cx: &Context<'_>) -> Step {
+    if !cx.shared.settings.shutdown_command {
+        say(out, line::SHUTDOWN_REFUSED, reply);
+        return Step::answered(line_len);
+    }
+    let signal = match how {
+        ShutdownWord::Plain => signal_hook::consts::SIGINT,
+        ShutdownWord::Graceful => signal_hook::consts::SIGUSR1,
+        ShutdownWord::Unknown => {
+            say(out, line::SHUTDOWN_UNKNOWN, reply);
+            return Step::answered(line_len);
+        }
+    };
+    if let Err(error) = signal_hook::low_level::raise(signal) {
+        log::error!("cannot stop: {error}");
+    }
+    Step::over()
+}
+
+/// What `-vv` tells of a request: its first two words, never a value.
+#[cold]
+fn log_request(request_line: &[u8]) {
+    let words: Vec<_> =
+        parse::without_end(request_line).split(|&b| b == b' ').take(2).map(String::from_utf8_lossy).collect();
+    log::debug!("request command={:?}", words.join(" "));
+}

@@ -1,0 +1,76 @@
+//! Commands on the server.
+
+use std::sync::atomic::Ordering;
+
+use super::Context;
+
+/// The highest verbosity that a client can set.
+const VERBOSITY_MAX: u32 = 2;
+
+/// The lowest memory limit that a client can set, in MiB.
+const LIMIT_MIN_MIB: u32 = 8;
+
+/// A larger number must have been meant as bytes.
+const LIMIT_MAX_MIB: u32 = 1_000_000_000;
+
+/// What became of cache_memlimit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitOutcome {
+    /// In force; memory above it is given back in the background.
+    Changed,
+    /// Below 8 MiB.
+    TooSmall,
+    /// Not megabytes.
+    NotMegabytes,
+    /// More than the address space that was reserved at start, or the memory is locked.
+    Refused,
+}
+
+impl Context<'_> {
+    /// flush_all: everything stored before dies at `exptime`, or now when that is 0 or negative.
+    /// False when `-F` forbids it.
+    pub fn flush_all(&self, exptime: impl FnOnce() -> Option<i32>) -> FlushOutcome {
+        self.counters.cmd_flush.add(1);
+        if !self.shared.settings.flush_all {
+            return FlushOutcome::Refused;
+        }
+        let Some(exptime) = exptime() else { return FlushOutcome::InvalidExptime };
+        let at = if exptime > 0 { self.shared.clock.expiry(exptime, self.now) } else { self.now };
+        self.shared.store.flush(at, self.now);
+        FlushOutcome::Done
+    }
+
+    /// verbosity.
+    pub fn set_verbosity(&self, level: u32) {
+        let level = level.min(VERBOSITY_MAX) as u8;
+        self.shared.verbosity.store(level, Ordering::Relaxed);
+    }
+
+    /// cache_memlimit.
+    pub fn set_memory_limit(&self, mebibytes: u32) -> LimitOutcome {
+        if mebibytes < LIMIT_MIN_MIB {
+            return LimitOutcome::TooSmall;
+        }
+        if mebibytes > LIMIT_MAX_MIB {
+            return LimitOutcome::NotMegabytes;
+        }
+        let bytes = u64::from(mebibytes) << 20;
+        if !self.shared.store.set_memory_limit(bytes) {
+            return LimitOutcome::Refused;
+        }
+        self.shared.memory_limit_bytes.store(bytes, Ordering::Relaxed);
+        log::info!("memory limit changed mebibytes={mebibytes}");
+        LimitOutcome::Changed
+    }
+}
+
+/// What became of flush_all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlushOutcome {
+    /// Done, or noted for later.
+    Done,
+    /// `-F`.
+    Refused,
+    /// The exptime was not a number.
+    InvalidExptime,
+}

@@ -1,0 +1,127 @@
+//! Commands on items.
+
+use std::sync::atomic::Ordering;
+
+use super::Context;
+use crate::command::{Delta, Mode};
+use crate::stats::counters::WorkerCounters;
+use crate::stats::prefixes::Event;
+use crate::store::{DeltaOutcome, Fetch, Found, Miss, Outcome, Put, Upload};
+
+impl Context<'_> {
+    /// get, or gat and touch when `how` has a new expiry; `read` sees the item under its shard's lock.
+    #[inline]
+    pub fn fetch<R>(&self, key: &[u8], how: Fetch, read: impl FnOnce(&mut Found<'_>) -> R) -> Option<R> {
+        let counters = self.counters;
+        let (asked, missed) = match how.touch {
+            None => (&counters.cmd_get, &counters.get_misses),
+            Some(_) => (&counters.cmd_touch, &counters.touch_misses),
+        };
+        asked.add(1);
+        let result = self.shared.store.fetch(key, how, self.now, read);
+        self.note_prefix(key, Event::Get { hit: result.is_ok() });
+        match result {
+            Ok(read) => Some(read),
+            Err(miss) => {
+                missed.add(1);
+                if miss == Miss::Expired {
+                    counters.get_expired.add(1);
+                }
+                None
+            }
+        }
+    }
+
+    /// set, add, replace, append, prepend, cas of a value in memory.
+    #[inline]
+    pub fn store(&self, put: &Put<'_>, value: &[u8]) -> Outcome {
+        self.note_prefix(put.key, Event::Set);
+        let outcome = self.shared.store.put(put, value, self.now);
+        self.count_stored(put.key, put.mode, outcome);
+        outcome
+    }
+
+    /// The same for a value that is still to come.
+    ///
+    /// # Errors
+    /// [`Outcome::TooLarge`] or [`Outcome::NoMemory`], counted.
+    pub fn begin_upload(&self, put: &Put<'_>, value_len: usize) -> Result<Upload, Outcome> {
+        self.note_prefix(put.key, Event::Set);
+        self.shared.store.upload(put, value_len, self.now).inspect_err(|&outcome| {
+            self.count_stored(put.key, put.mode, outcome);
+        })
+    }
+
+    /// A value that was to come is refused before it did.
+    pub fn refuse_store(&self, put: &Put<'_>, outcome: Outcome) {
+        self.note_prefix(put.key, Event::Set);
+        self.count_stored(put.key, put.mode, outcome);
+    }
+
+    /// Stores what an upload collected.
+    pub fn finish_upload(&self, upload: Upload) -> Outcome {
+        let (key, mode) = (upload.key().to_vec(), upload.mode());
+        let outcome = upload.finish(self.now);
+        self.count_stored(&key, mode, outcome);
+        outcome
+    }
+
+    /// An upload found no memory half way.
+    pub fn fail_upload(&self, upload: Upload) {
+        let (key, mode) = (upload.key().to_vec(), upload.mode());
+        drop(upload);
+        self.count_stored(&key, mode, Outcome::NoMemory);
+    }
+
+    #[inline]
+    fn count_stored(&self, key: &[u8], mode: Mode, outcome: Outcome) {
+        let WorkerCounters { store_too_large, store_no_memory, cas_misses, .. } = self.counters;
+        match outcome {
+            Outcome::TooLarge => store_too_large.add(1),
+            Outcome::NoMemory => store_no_memory.add(1),
+            Outcome::NotFound => {
+                cas_misses.add(1);
+                return;
+            }
+            _ => return,
+        }
+        // What could not be replaced must not live on as if it were current (memcached: for set alone).
+        if mode == Mode::Set {
+            self.shared.store.discard(key);
+        }
+    }
+
+    /// delete. Whether there was something.
+    pub fn delete(&self, key: &[u8]) -> bool {
+        self.note_prefix(key, Event::Delete);
+        match self.shared.store.delete(key, self.now) {
+            Ok(()) => true,
+            Err(miss) => {
+                self.counters.delete_misses.add(1);
+                if miss == Miss::Expired {
+                    self.counters.get_expired.add(1);
+                }
+                false
+            }
+        }
+    }
+
+    /// incr and decr.
+    pub fn add_delta(&self, key: &[u8], delta: Delta) -> DeltaOutcome {
+        let outcome = self.shared.store.add_delta(key, delta, self.now);
+        if outcome == DeltaOutcome::NotFound {
+            match delta {
+                Delta::Incr(_) => self.counters.incr_misses.add(1),
+                Delta::Decr(_) => self.counters.decr_misses.add(1),
+            }
+        }
+        outcome
+    }
+
+    #[inline]
+    fn note_prefix(&self, key: &[u8], event: Event) {
+        if self.shared.detail.load(Ordering::Relaxed) {
+            self.shared.prefixes.note(key, event);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! One client on a worker: its socket, its session, and the little it may keep.
+
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
+use std::os::fd::AsRawFd;
+
+use mio::event::Source;
+use mio::{Interest, Registry, Token};
+
+use super::mailbox::{Accepted, Socket};
+use super::worker::KEPT_INPUT_MAX;
+use crate::clock::Seconds;
+use crate::conn::{Outbox, Session};
+use crate::stats::counters::WorkerCounters;
+
+/// See the module. At rest neither `input` nor `owed` has memory.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) socket: Socket,
+    pub(super) session: Session,
+    /// Input that the session could not take yet.
+    input: Vec<u8>,
+    /// Replies that the socket could not take yet.
+    owed: Option<Box<Outbox>>,
+    pub(super) fd: i32,
+    pub(super) last_command: Seconds,
+    /// The session needs input; otherwise it has something to do with what it was given.
+    pub(super) hungry: bool,
+    /// The socket may hold input although no event will say so.
+    pub(super) unread: bool,
+    /// The peer closed or failed, so only a read of nothing tells that all was read.
+    pub(super) ended: bool,
+    /// In the queue of ready connections.
+    pub(super) queued: bool,
+    /// To be closed once everything owed is sent.
+    pub(super) closing: bool,
+}
+
+/// What [`Connection::take_input`] gave.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept {
+    /// Bytes at the start of the buffer.
+    pub(super) len: usize,
+    /// Memory that was freed.
+    pub(super) freed: usize,
+}
+
+impl Connection {
+    pub(super) fn new(accepted: Accepted, now: Seconds) -> Connection {
+        let fd = accepted.socket.as_raw_fd();
+        Connection {
+            socket: accepted.socket,
+            session: Session::default(),
+            input: Vec::new(),
+            owed: None,
+            fd,
+            last_command: now,
+            hungry: true,
+            unread: false,
+            ended: false,
+            queued: false,
+            closing: false,
+        }
+    }
+
+    /// Whether replies are stuck. Such a connection is not read from.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.owed.is_some()
+    }
+
+    /// Whether some input is kept.
+    pub(super) fn has_input(&self) -> bool {
+        !self.input.is_empty()
+    }
+
+    /// Memory of the connection's own buffers.
+    pub(super) fn kept_bytes(&self) -> u64 {
+        (self.input.capacity() + self.owed.as_ref().map_or(0, |owed| owed.held_bytes())) as u64
+    }
+
+    /// Moves what was kept of the input to the start of `buffer`.
+    pub(super) fn take_input(&mut self, buffer: &mut [u8]) -> Kept {
+        let input = std::mem::take(&mut self.input);
+        buffer[..input.len()].copy_from_slice(&input);
+        Kept { len: input.len(), freed: input.capacity() }
+    }
+
+    /// Keeps input that the session did not take.
+    pub(super) fn keep_input(&mut self, input: &[u8], kept_bytes: &mut u64) {
+        debug_assert!(self.input.is_empty(), "input was kept twice");
+        debug_assert!(input.len() <= 2 * KEPT_INPUT_MAX);
+        if !input.is_empty() {
+            self.input = input.to_vec();
+            *kept_bytes += self.input.capacity() as u64;
+        }
+    }
+
+    /// Keeps replies that the socket did not take.
+    pub(super) fn owe(&mut self, unsent: Outbox) {
+        self.owed = Some(Box::new(unsent));
+    }
+
+    /// Sends what is owed. True when nothing is any more.
+    pub(super) fn send_owed(&mut self, counters: &WorkerCounters) -> io::Result<bool> {
+        let Some(owed) = &mut self.owed else { return Ok(true) };
+        while !owed.is_empty() {
+            match owed.send(&mut self.socket) {
+                Ok(sent) => counters.bytes_written.add(sent as u64),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.owed = None;
+        Ok(true)
+    }
+}
+
+macro_rules! either {
+    ($socket:expr, $stream:ident => $act:expr) => {
+        match $socket {
+            Socket::Tcp($stream) => $act,
+            Socket::Unix($stream) => $act,
+        }
+    };
+}
+
+impl Socket {
+    pub(super) fn register(&mut self, registry: &Registry, token: Token, interest: Interest) -> io::Result<()> {
+        either!(self, stream => Source::register(stream, registry, token, interest))
+    }
+
+    pub(super) fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        either!(self, stream => Source::deregister(stream, registry))
+    }
+}
+
+impl AsRawFd for Socket {
+    fn as_raw_fd(&self) -> i32 {
+        either!(self, stream => stream.as_raw_fd())
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        either!(self, stream => stream.read(buffer))
+    }
+
+    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        either!(self, stream => stream.read_vectored(buffers))
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        either!(self, stream => stream.write(bytes))
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        either!(self, stream => stream.write_vectored(slices))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

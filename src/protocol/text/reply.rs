@@ -1,0 +1,145 @@
+//! The lines that answer requests.
+
+use super::parse::Reason;
+
+/// Lines that never vary, with their CRLF.
+pub mod line {
+    macro_rules! lines {
+        ($($(#[$meta:meta])* $name:ident = $text:literal),+ $(,)?) => {
+            $($(#[$meta])* pub const $name: &[u8] = concat!($text, "\r\n").as_bytes();)+
+        };
+    }
+
+    lines! {
+        /// After the values of a get, and of stats.
+        END = "END",
+        /// A value was stored.
+        STORED = "STORED",
+        /// The condition of add, replace, append or prepend was not met.
+        NOT_STORED = "NOT_STORED",
+        /// cas: somebody else was faster.
+        EXISTS = "EXISTS",
+        /// No such item.
+        NOT_FOUND = "NOT_FOUND",
+        /// delete did.
+        DELETED = "DELETED",
+        /// touch did.
+        TOUCHED = "TOUCHED",
+        /// Done.
+        OK = "OK",
+        /// mn.
+        NOOP = "MN",
+        /// stats reset.
+        RESET = "RESET",
+        /// Unknown command.
+        ERROR = "ERROR",
+        /// Too few words, bad numbers, long keys.
+        BAD_FORMAT = "CLIENT_ERROR bad command line format",
+        /// The value does not end where it was said to.
+        BAD_DATA_CHUNK = "CLIENT_ERROR bad data chunk",
+        /// Not a time.
+        INVALID_EXPTIME = "CLIENT_ERROR invalid exptime argument",
+        /// Not a delta.
+        INVALID_DELTA = "CLIENT_ERROR invalid numeric delta argument",
+        /// incr on something else.
+        NON_NUMERIC = "CLIENT_ERROR cannot increment or decrement non-numeric value",
+        /// `-F`.
+        FLUSH_REFUSED = "CLIENT_ERROR flush_all not allowed",
+        /// Above `-I`.
+        TOO_LARGE = "SERVER_ERROR object too large for cache",
+        /// No room for a value.
+        NO_MEMORY = "SERVER_ERROR out of memory storing object",
+        /// No room for a longer number.
+        NO_MEMORY_DELTA = "SERVER_ERROR out of memory",
+        /// Without `-A`.
+        SHUTDOWN_REFUSED = "SERVER_ERROR: shutdown not enabled",
+        /// shutdown and an unknown word.
+        SHUTDOWN_UNKNOWN = "CLIENT_ERROR invalid shutdown mode",
+        /// cache_memlimit below 8.
+        LIMIT_TOO_SMALL = "MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m",
+        /// cache_memlimit with a number of bytes.
+        LIMIT_NOT_BYTES = "MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes",
+        /// cache_memlimit beyond what was reserved.
+        LIMIT_REFUSED = "MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust",
+        /// stats detail and something unknown.
+        DETAIL_USAGE = "CLIENT_ERROR usage: stats detail on|off|dump",
+        /// stats detail with `-X`.
+        DETAIL_REFUSED = "CLIENT_ERROR stats detail not allowed",
+        /// stats cachedump with `-X`.
+        CACHEDUMP_REFUSED = "CLIENT_ERROR stats cachedump not allowed",
+        /// stats cachedump without class and limit.
+        CACHEDUMP_SHORT = "CLIENT_ERROR bad command line",
+        /// stats cachedump of a class that cannot be.
+        CACHEDUMP_CLASS = "CLIENT_ERROR Illegal slab id",
+    }
+}
+
+/// What a refusal says; nothing for HTTP.
+pub fn refusal(reason: Reason) -> &'static [u8] {
+    match reason {
+        Reason::UnknownCommand => line::ERROR,
+        Reason::Http => b"",
+        Reason::BadFormat => line::BAD_FORMAT,
+        Reason::InvalidExptime => line::INVALID_EXPTIME,
+        Reason::InvalidDelta => line::INVALID_DELTA,
+    }
+}
+
+/// The longest line that can stand before a value, less the key.
+pub const VALUE_LINE_MAX: usize = b"VALUE  4294967295 1073741824 18446744073709551615\r\n".len();
+
+/// Appends the line before a value: `VALUE <key> <flags> <bytes> [<cas>]`.
+#[inline]
+pub fn value_line(out: &mut Vec<u8>, key: &[u8], client_flags: u32, value_len: usize, cas: Option<u64>) {
+    out.extend_from_slice(b"VALUE ");
+    out.extend_from_slice(key);
+    if client_flags == 0 {
+        out.extend_from_slice(b" 0 ");
+    } else {
+        out.push(b' ');
+        out.extend_from_slice(itoa::Buffer::new().format(client_flags).as_bytes());
+        out.push(b' ');
+    }
+    out.extend_from_slice(itoa::Buffer::new().format(value_len).as_bytes());
+    if let Some(cas) = cas {
+        out.push(b' ');
+        out.extend_from_slice(itoa::Buffer::new().format(cas).as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the answer to incr and decr.
+pub fn number_line(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the answer to version.
+pub fn version_line(out: &mut Vec<u8>) {
+    for part in ["VERSION ", crate::MEMCACHED_VERSION, "\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+}
+
+/// Appends `STAT <name> <value>`.
+pub fn stat_line(out: &mut Vec<u8>, name: &str, value: &str) {
+    for part in ["STAT ", name, " ", value, "\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn value_lines() {
+        let mut out = Vec::new();
+        value_line(&mut out, b"k", 0, 5, None);
+        value_line(&mut out, b"k", u32::MAX, 1 << 30, Some(u64::MAX));
+        assert_eq!(out, b"VALUE k 0 5\r\nVALUE k 4294967295 1073741824 18446744073709551615\r\n");
+        let mut longest = Vec::new();
+        value_line(&mut longest, b"", u32::MAX, 1 << 30, Some(u64::MAX));
+        assert_eq!(longest.len(), VALUE_LINE_MAX);
+    }
+}

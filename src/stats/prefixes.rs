@@ -1,0 +1,112 @@
+//! Statistics by key prefix (`stats detail`, `-D`): off unless asked for, so one lock will do.
+
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
+
+/// Prefixes kept at most (memcached since 1.6.45); further ones are not counted.
+const PREFIXES_MAX: usize = 65_536;
+
+/// What happened to a key.
+#[derive(Clone, Copy, Debug)]
+pub enum Event {
+    /// It was asked for.
+    Get {
+        /// And found.
+        hit: bool,
+    },
+    /// A value for it arrived.
+    Set,
+    /// It was to be deleted.
+    Delete,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    gets: u64,
+    hits: u64,
+    sets: u64,
+    deletes: u64,
+}
+
+/// The counts of all prefixes.
+#[derive(Debug)]
+pub struct Prefixes {
+    delimiter: u8,
+    counts: Mutex<HashMap<Box<[u8]>, Counts>>,
+}
+
+impl Prefixes {
+    /// Prefixes that end before `delimiter`.
+    pub fn new(delimiter: u8) -> Prefixes {
+        Prefixes { delimiter, counts: Mutex::default() }
+    }
+
+    /// Counts `event`; keys without the delimiter have no prefix and are not counted.
+    #[cold]
+    pub fn note(&self, key: &[u8], event: Event) {
+        let Some(end) = memchr::memchr(self.delimiter, key) else { return };
+        let mut counts = self.counts.lock();
+        let prefix = &key[..end];
+        if !counts.contains_key(prefix) {
+            if counts.len() >= PREFIXES_MAX {
+                return;
+            }
+            counts.insert(prefix.into(), Counts::default());
+        }
+        let Some(of_prefix) = counts.get_mut(prefix) else { return };
+        match event {
+            Event::Get { hit } => {
+                of_prefix.gets += 1;
+                of_prefix.hits += u64::from(hit);
+            }
+            Event::Set => of_prefix.sets += 1,
+            Event::Delete => of_prefix.deletes += 1,
+        }
+    }
+
+    /// Forgets everything.
+    pub fn reset(&self) {
+        self.counts.lock().clear();
+    }
+
+    /// One line per prefix and `END`, as `stats detail dump` sends them.
+    pub fn dump(&self) -> Vec<u8> {
+        let mut lines = Vec::new();
+        for (prefix, counts) in self.counts.lock().iter() {
+            lines.extend_from_slice(b"PREFIX ");
+            lines.extend_from_slice(prefix);
+            let Counts { gets, hits, sets, deletes } = counts;
+            lines.extend_from_slice(format!(" get {gets} hit {hits} set {sets} del {deletes}\r\n").as_bytes());
+        }
+        lines.extend_from_slice(b"END\r\n");
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_are_counted_up_to_the_delimiter() {
+        let prefixes = Prefixes::new(b':');
+        prefixes.note(b"a:1", Event::Get { hit: true });
+        prefixes.note(b"a:2:3", Event::Get { hit: false });
+        prefixes.note(b"a:1", Event::Set);
+        prefixes.note(b"a:1", Event::Delete);
+        prefixes.note(b"none", Event::Set);
+        assert_eq!(prefixes.dump(), b"PREFIX a get 2 hit 1 set 1 del 1\r\nEND\r\n");
+        prefixes.reset();
+        assert_eq!(prefixes.dump(), b"END\r\n");
+    }
+
+    #[test]
+    fn the_number_of_prefixes_is_bounded() {
+        let prefixes = Prefixes::new(b':');
+        for n in 0..PREFIXES_MAX + 10 {
+            prefixes.note(format!("{n}:").as_bytes(), Event::Set);
+        }
+        assert_eq!(prefixes.counts.lock().len(), PREFIXES_MAX);
+    }
+}

@@ -1,5 +1,6 @@
 //! Larder: a memcached-compatible cache server.
 
+pub mod cli;
 pub mod clock;
 pub mod net;
 pub mod settings;

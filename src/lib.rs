@@ -4,6 +4,7 @@
 /// it, and libmemcached refuses a major version of 0. Our own is in `-V` and `-h`.
 pub const MEMCACHED_VERSION: &str = "1.6.45";
 
+pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod conn;

@@ -29,7 +29,7 @@ pub struct Settings {
     pub tcp_port: i32,
     /// `-U`: UDP port; 0 = off.
     pub udp_port: i32,
-    /// `-l`: entries as given, in order, commas split. Empty = loopback only.
+    /// `-l`: the entries in the order given, repeated ones once. Empty = loopback only.
     pub listen: Vec<ListenSpec>,
     /// `-l` as it was given, joined with commas, for `stats settings`. Empty = not given.
     pub listen_text: String,

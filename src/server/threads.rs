@@ -16,6 +16,8 @@ use crate::shared::Shared;
 pub(super) struct Threads {
     acceptor: Acceptor,
     workers: Vec<Worker>,
+    /// The maintenance thread ends when this is dropped.
+    maintenance: mpsc::Sender<()>,
 }
 
 /// Whether everything ended in time.
@@ -38,7 +40,8 @@ impl Threads {
             .collect::<io::Result<Vec<Worker>>>()?;
         let mailboxes = workers.iter().map(|worker| Arc::clone(&worker.mailbox)).collect();
         let acceptor = Acceptor::start(listeners, mailboxes, Arc::clone(shared))?;
-        Ok(Threads { acceptor, workers })
+        let maintenance = start_maintenance(Arc::clone(shared))?;
+        Ok(Threads { acceptor, workers, maintenance })
     }
 
     /// Closes the listeners, lets each worker finish, and waits for them until `bound` is over.
@@ -46,6 +49,7 @@ impl Threads {
         let deadline = Instant::now() + bound;
         // First this, so that no connection comes to a worker behind its order to stop.
         self.acceptor.stop();
+        drop(self.maintenance);
         for worker in &self.workers {
             if let Err(error) = worker.mailbox.post(Message::Stop) {
                 log::error!("cannot wake a worker to stop it: {error}");
@@ -69,3 +73,17 @@ impl Threads {
         }
     }
 }
+
+/// Does a slice of background work ten times a second, until the sender is dropped.
+fn start_maintenance(shared: Arc<Shared>) -> io::Result<mpsc::Sender<()>> {
+    let (stop, stopped) = mpsc::channel::<()>();
+    std::thread::Builder::new().name("maintenance".to_owned()).spawn(move || {
+        while stopped.recv_timeout(MAINTENANCE_PERIOD) == Err(RecvTimeoutError::Timeout) {
+            shared.maintain();
+        }
+    })?;
+    Ok(stop)
+}
+
+/// Time between two slices of background work.
+const MAINTENANCE_PERIOD: Duration = Duration::from_millis(100);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::arguments::Arguments;
+use crate::contestant::accounting::own_cpu_time;
 use crate::contestant::process::{Contestant, Server};
 use crate::load::fleet::{Fleet, Until};
 use crate::load::traffic::Traffic;
@@ -18,6 +19,8 @@ pub(crate) struct Sample {
     pub(crate) cpu_micros: f64,
     /// The part of it in user mode.
     pub(crate) user_micros: f64,
+    /// Processor time of the load generator per key, in microseconds. If it is the larger one, the server waits for us.
+    pub(crate) load_micros: f64,
     /// Batch latency, in microseconds.
     pub(crate) p50_micros: f64,
     /// Batch latency, in microseconds.
@@ -81,17 +84,20 @@ impl Rig {
         let warm_up = Duration::from_secs_f64((seconds / 5.0).min(0.3));
         self.fleet.run(&mut self.traffic, Until::Elapsed(warm_up)).map_err(|failure| failure.to_string())?;
         let before = self.server.cpu_time().map_err(|error| error.to_string())?;
+        let started = own_cpu_time();
         let outcome = self
             .fleet
             .run(&mut self.traffic, Until::Elapsed(Duration::from_secs_f64(seconds)))
             .map_err(|failure| failure.to_string())?;
         let used = self.server.cpu_time().map_err(|error| error.to_string())? - before;
+        let spent = own_cpu_time() - started;
         let keys = outcome.tally.keys() as f64;
         let cpu_micros = used.total_nanos as f64 / 1000.0 / keys;
         Ok(Sample {
             keys_per_second: keys / outcome.elapsed.as_secs_f64(),
             cpu_micros,
             user_micros: cpu_micros * used.user_share(),
+            load_micros: spent.as_secs_f64() * 1e6 / keys,
             p50_micros: outcome.latencies.micros_at(0.5),
             p99_micros: outcome.latencies.micros_at(0.99),
             p999_micros: outcome.latencies.micros_at(0.999),

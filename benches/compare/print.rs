@@ -4,14 +4,27 @@ use std::fmt::Write;
 
 use crate::contestant::process::Contestant;
 use crate::contestant::table::{figure, median};
+use crate::load::workload::Losses;
 use crate::measure::{Sample, Series};
 use crate::rows::Row;
 
 /// The head of the table.
 pub(crate) fn head() -> String {
     format!(
-        "{:<23}{:>11} {:>8} {:>7} {:>7} {:>9} {:>9} {:>9}   {:>5} {:<11}  {:>5} {:>5}",
-        "", "keys/s", "cpu µs", "user", "system", "p50 µs", "p99 µs", "p99.9 µs", "ratio", "(rounds)", "must", "goal"
+        "{:<23}{:>11} {:>8} {:>7} {:>7} {:>7} {:>9} {:>9} {:>9}   {:>5} {:<11}  {:>5} {:>5}",
+        "",
+        "keys/s",
+        "cpu µs",
+        "user",
+        "system",
+        "load µs",
+        "p50 µs",
+        "p99 µs",
+        "p99.9 µs",
+        "ratio",
+        "(rounds)",
+        "must",
+        "goal"
     )
 }
 
@@ -39,7 +52,7 @@ pub(crate) fn json(row: &Row, contestants: &[Contestant], series: &[Series]) -> 
             let _ = writeln!(
                 out,
                 "{{\"row\":\"{}\",\"server\":{:?},\"version\":{:?},\"round\":{round},\"keys_per_second\":{:.0},\
-                 \"cpu_micros\":{:.4},\"user_micros\":{:.4},\"p50_micros\":{:.1},\"p99_micros\":{:.1},\
+                 \"cpu_micros\":{:.4},\"user_micros\":{:.4},\"load_micros\":{:.4},\"p50_micros\":{:.1},\"p99_micros\":{:.1},\
                  \"p999_micros\":{:.1},\"hit_share\":{:.4},\"refused\":{}}}",
                 row.name,
                 contestant.name,
@@ -47,6 +60,7 @@ pub(crate) fn json(row: &Row, contestants: &[Contestant], series: &[Series]) -> 
                 sample.keys_per_second,
                 sample.cpu_micros,
                 sample.user_micros,
+                sample.load_micros,
                 sample.p50_micros,
                 sample.p99_micros,
                 sample.p999_micros,
@@ -63,9 +77,10 @@ fn cells(samples: &[Sample]) -> String {
     let cpu = of(|sample| sample.cpu_micros);
     let user = of(|sample| sample.user_micros);
     format!(
-        "{:>11} {cpu:>8.3} {user:>7.3} {:>7.3} {:>9} {:>9} {:>9}",
+        "{:>11} {cpu:>8.3} {user:>7.3} {:>7.3} {:>7.3} {:>9} {:>9} {:>9}",
         figure(of(|sample| sample.keys_per_second)),
         cpu - user,
+        of(|sample| sample.load_micros),
         figure(of(|sample| sample.p50_micros)),
         figure(of(|sample| sample.p99_micros)),
         figure(of(|sample| sample.p999_micros)),
@@ -85,15 +100,15 @@ fn ratio_cells(row: &Row, contestant: &Contestant, anchor: &Series, one: &Series
     if !contestant.is_judged() {
         return format!("{ratio:>5.2} {spread:<11}");
     }
-    let target = row.target;
-    format!("{ratio:>5.2} {spread:<11}  {:>5} {:>5}  {}", target.must_cell(), target.goal_cell(), target.mark(ratio))
+    let [must, goal] = row.target.cells();
+    format!("{ratio:>5.2} {spread:<11}  {must:>5} {goal:>5}  {}", row.target.mark(ratio))
 }
 
 fn notes(row: &Row, samples: &[Sample]) -> String {
     let refused: u64 = samples.iter().map(|sample| sample.refused).sum();
     let hit_share = median(&samples.iter().map(|sample| sample.hit_share).collect::<Vec<_>>());
     match row.workload.losses {
-        crate::load::workload::Losses::Forbidden => String::new(),
-        crate::load::workload::Losses::Allowed => format!("hit share {hit_share:.3}, writes refused {refused}"),
+        Losses::Forbidden => String::new(),
+        Losses::Allowed => format!("hit share {hit_share:.3}, writes refused {refused}"),
     }
 }

@@ -93,7 +93,7 @@ fn row(
     workload: Workload,
     (must, goal): (f64, f64),
 ) -> Row {
-    let target = Target { must: Some(must), goal };
+    let target = Target { must: Some(must), goal: Some(goal) };
     Row { name, question, connections, memory_mb: 1024, workload, target }
 }
 

@@ -6,6 +6,9 @@
 use std::fs;
 use std::io;
 use std::ops::Sub;
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
 
 /// Processor time of a process since its start.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,6 +60,12 @@ pub(crate) fn resident_bytes(pid: u32) -> io::Result<u64> {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
     let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).ok_or_else(unexpected)?;
     Ok(field(line, 0)? * 1024)
+}
+
+/// Processor time of this process.
+pub(crate) fn own_cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
 /// `utime` and `stime`: the 12th and 13th field after the command, which stands in parentheses and may hold blanks.

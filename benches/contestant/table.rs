@@ -12,32 +12,28 @@ pub(crate) fn median(figures: &[f64]) -> f64 {
 }
 
 /// What we owe and what we want; smaller is better.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Target {
-    /// A release must not be above, if such a bound is set.
+    /// A release must not be above.
     pub(crate) must: Option<f64>,
     /// What the design aims at.
-    pub(crate) goal: f64,
+    pub(crate) goal: Option<f64>,
 }
 
 impl Target {
-    /// `GOAL`, `PASS` (the must is met, the goal is not), `over`, or `near` when only a goal is set and missed.
+    /// `GOAL` if the goal is met, `PASS` if only the must is, `over` if neither; nothing without a target.
     pub(crate) fn mark(self, figure: f64) -> &'static str {
-        match self.must {
-            _ if figure <= self.goal => "GOAL",
-            Some(must) if figure <= must => "PASS",
+        match (self.must, self.goal) {
+            (None, None) => "",
+            (_, Some(goal)) if figure <= goal => "GOAL",
+            (Some(must), _) if figure <= must => "PASS",
             _ => "over",
         }
     }
 
-    /// The must for a table cell.
-    pub(crate) fn must_cell(self) -> String {
-        self.must.map_or_else(|| "-".to_owned(), figure)
-    }
-
-    /// The goal for a table cell.
-    pub(crate) fn goal_cell(self) -> String {
-        figure(self.goal)
+    /// The must and the goal, for table cells.
+    pub(crate) fn cells(self) -> [String; 2] {
+        [self.must, self.goal].map(|bound| bound.map_or_else(|| "-".to_owned(), figure))
     }
 }
 

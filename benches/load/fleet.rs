@@ -130,11 +130,6 @@ impl Fleet {
         }
         Ok(())
     }
-
-    /// Closes nothing, but tells how many connections there are.
-    pub(crate) fn len(&self) -> usize {
-        self.connections.len()
-    }
 }
 
 impl Run {

@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) rounds: u32,
     /// Length of one measurement
-    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = span)]
     pub(crate) seconds: f64,
     /// Threads of the servers
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -58,10 +58,9 @@ impl Arguments {
         if self.quick { self.rounds.min(3) } else { self.rounds }
     }
 
-    /// Seconds of one measurement, after `--quick`, within reason.
+    /// Seconds of one measurement, after `--quick`.
     pub(crate) fn seconds(&self) -> f64 {
-        let seconds = if self.quick { self.seconds.min(0.5) } else { self.seconds };
-        seconds.clamp(0.05, 600.0)
+        if self.quick { self.seconds.min(0.5) } else { self.seconds }
     }
 
     /// Whether `--rows` selects this name.
@@ -71,4 +70,8 @@ impl Arguments {
             None => name.contains(pattern),
         })
     }
+}
+
+fn span(word: &str) -> Result<f64, String> {
+    word.parse().ok().filter(|seconds| (0.05..=600.0).contains(seconds)).ok_or("seconds from 0.05 to 600".to_owned())
 }

@@ -44,12 +44,17 @@ fn main() -> ExitCode {
 
 /// A row that fails does not keep the others from being measured.
 fn compare(arguments: &Arguments) -> Result<(), String> {
+    let mut rows = rows::all();
+    rows.retain(|row| arguments.selects(row.name));
+    if rows.is_empty() {
+        return Err(format!("no row matches {:?}; see --list", arguments.rows));
+    }
     let contestants = contestants(arguments);
     announce(arguments, &contestants)?;
     let mut failed = Vec::new();
     let mut figures = String::new();
     println!("{}", print::head());
-    for row in rows::all().iter().filter(|row| arguments.selects(row.name)) {
+    for row in &rows {
         match measure::row(row, &contestants, arguments) {
             Ok(series) => {
                 println!("{}", print::row(row, &contestants, &series));

@@ -11,7 +11,7 @@ use crate::rows::Row;
 /// The head of the table.
 pub(crate) fn head() -> String {
     format!(
-        "{:<23}{:>11} {:>8} {:>7} {:>7} {:>7} {:>9} {:>9} {:>9}   {:>5} {:<11}  {:>5} {:>5}",
+        "{:<26}{:>11} {:>8} {:>7} {:>7} {:>7} {:>9} {:>9} {:>9}   {:>5} {:<11}  {:>5} {:>5}",
         "",
         "keys/s",
         "cpu µs",
@@ -35,7 +35,7 @@ pub(crate) fn row(row: &Row, contestants: &[Contestant], series: &[Series]) -> S
         let cells = cells(&one.samples);
         let ratio = if at == 0 { String::new() } else { ratio_cells(row, contestant, &series[0], one) };
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "  {:<21}{cells}   {ratio}", format!("{} {}", contestant.name, one.version));
+        let _ = writeln!(out, "  {:<24}{cells}   {ratio}", label(contestant, one));
         let notes = notes(row, &one.samples);
         if !notes.is_empty() {
             let _ = writeln!(out, "    {notes}");
@@ -70,6 +70,12 @@ pub(crate) fn json(row: &Row, contestants: &[Contestant], series: &[Series]) -> 
         }
     }
     out
+}
+
+/// The name with the version behind its first word: `memcached 1.6.45 -R 100`.
+fn label(contestant: &Contestant, series: &Series) -> String {
+    let (program, options) = contestant.name.split_once(' ').unwrap_or((&contestant.name, ""));
+    format!("{program} {} {options}", series.version).trim_end().to_owned()
 }
 
 fn cells(samples: &[Sample]) -> String {

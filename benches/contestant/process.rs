@@ -1,6 +1,7 @@
 //! A server as a child process.
 
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Seek};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -25,6 +26,7 @@ pub(crate) struct Contestant {
 /// A running server; stopped when dropped.
 pub(crate) struct Server {
     child: Child,
+    words: File,
     address: SocketAddr,
     version: String,
 }
@@ -54,16 +56,19 @@ impl Contestant {
 
     fn start_once(&self, threads: usize, memory_mb: u64, connections_max: usize) -> Result<Server, String> {
         let port = free_port().map_err(|error| format!("no free port: {error}"))?;
+        // A file, not a pipe: nobody reads along, and a full pipe would stop the server.
+        let words = tempfile::tempfile().map_err(|error| format!("no temporary file: {error}"))?;
+        let stderr = words.try_clone().map_err(|error| format!("no second descriptor: {error}"))?;
         let mut command = Command::new(&self.program);
         command.args(["-l", "127.0.0.1", "-p", &port.to_string()]);
         command.args(["-t", &threads.to_string(), "-m", &memory_mb.to_string(), "-c", &connections_max.to_string()]);
         if rustix::process::geteuid().is_root() {
             command.args(["-u", "root"]);
         }
-        command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
         let child = command.spawn().map_err(|error| self.unstartable(&error))?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let mut server = Server { child, address, version: String::new() };
+        let mut server = Server { child, words, address, version: String::new() };
         match server.await_version() {
             Ok(version) => {
                 server.version = version;
@@ -139,10 +144,8 @@ impl Server {
     fn last_words(&mut self) -> String {
         self.stop();
         let mut words = String::new();
-        if let Some(pipe) = self.child.stderr.take() {
-            // What cannot be read is not worth a second error.
-            let _ = pipe.take(2000).read_to_string(&mut words);
-        }
+        // What cannot be read is not worth a second error.
+        let _ = self.words.rewind().and_then(|()| (&self.words).take(2000).read_to_string(&mut words));
         match words.trim() {
             "" => String::new(),
             words => format!("; it said: {words}"),

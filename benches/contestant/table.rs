@@ -37,11 +37,10 @@ impl Target {
     }
 }
 
-/// About three digits.
+/// Three digits or more.
 pub(crate) fn figure(number: f64) -> String {
     match number.abs() {
         size if size >= 1000.0 => grouped(number),
-        size if size >= 100.0 => format!("{number:.0}"),
         size if size >= 10.0 => format!("{number:.1}"),
         _ => format!("{number:.2}"),
     }

@@ -41,6 +41,11 @@ fn main() -> ExitCode {
 }
 
 fn measure(arguments: &Arguments) -> Result<(), String> {
+    let mut rows = rows::all();
+    rows.retain(|row| arguments.selects(row.name));
+    if rows.is_empty() {
+        return Err(format!("no row matches {:?}; see --list", arguments.rows));
+    }
     let contestants = contestants(arguments);
     for contestant in &contestants {
         let server = contestant.start(arguments.threads, 64, 64)?;
@@ -49,7 +54,7 @@ fn measure(arguments: &Arguments) -> Result<(), String> {
     println!("16-byte keys, servers with -t {}", arguments.threads);
     println!("{:<10} {:<43}{:>11}{:>11}{:>8}{:>9}{:>9}", "", "", "memcached", "larder", "ratio", "must", "goal");
     let mut failed = Vec::new();
-    for row in rows::all().iter().filter(|row| arguments.selects(row.name)) {
+    for row in &rows {
         match line(row, &contestants, arguments.threads) {
             Ok(line) => println!("{line}"),
             Err(why) => {

@@ -57,6 +57,17 @@ pub struct Progress {
     pub next: Next,
 }
 
+/// Room in the store for a value that is under way.
+#[derive(Debug)]
+pub struct DirectRoom<'a> {
+    /// The room, in order.
+    pub ranges: Vec<IoSliceMut<'a>>,
+    /// Its bytes.
+    pub bytes: usize,
+    /// Whether the rest of the value fits.
+    pub is_all: bool,
+}
+
 /// Where a session is.
 #[derive(Debug, Default)]
 enum Phase {
@@ -132,14 +143,17 @@ impl Session {
     }
 
     /// Where to read the next bytes to without a copy: room in the store for a value that is under way, if there is
-    /// much to come. The caller reads into these and, for what comes behind the value, a buffer of its own.
-    pub fn direct_room(&mut self, cx: &Context<'_>) -> Option<Vec<IoSliceMut<'_>>> {
+    /// much to come. Where that is room for all of it, the caller may read on into a buffer of its own.
+    pub fn direct_room(&mut self, cx: &Context<'_>) -> Option<DirectRoom<'_>> {
         let Phase::Upload(uploading) = &mut self.phase else { return None };
         if uploading.upload.left() < DIRECT_READ_BYTES {
             return None;
         }
+        let left = uploading.upload.left();
         let ranges = uploading.upload.spare(cx.now).ok()?;
-        Some(ranges.into_iter().filter(|range| !range.is_empty()).map(IoSliceMut::new).collect())
+        let ranges: Vec<_> = ranges.into_iter().filter(|range| !range.is_empty()).map(IoSliceMut::new).collect();
+        let bytes = ranges.iter().map(|range| range.len()).sum();
+        Some(DirectRoom { ranges, bytes, is_all: bytes == left })
     }
 
     /// The first `len` bytes of the last [`Session::direct_room`] were read into.

@@ -405,11 +405,13 @@ fn read(connection: &mut Connection, buffer: &mut [u8], filled: usize, cx: &Cont
     let mut direct_bytes = 0;
     let offered;
     let result = match session.direct_room(cx).filter(|_| filled == 0) {
-        Some(mut ranges) => {
-            direct_bytes = ranges.iter().map(|range| range.len()).sum();
-            ranges.push(IoSliceMut::new(buffer));
-            offered = direct_bytes + READ_BUFFER_BYTES;
-            socket.read_vectored(&mut ranges)
+        Some(mut room) => {
+            direct_bytes = room.bytes;
+            offered = if room.is_all { direct_bytes + buffer.len() } else { direct_bytes };
+            if room.is_all {
+                room.ranges.push(IoSliceMut::new(buffer));
+            }
+            socket.read_vectored(&mut room.ranges)
         }
         None => {
             let room = &mut buffer[filled..];

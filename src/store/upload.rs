@@ -9,7 +9,7 @@ use crate::slab::arena::Arena;
 use crate::slab::items::Head;
 
 /// Ranges that one vectored read may fill.
-pub(super) const SPARE_RANGES: usize = 8;
+pub(super) const SPARE_RANGES: usize = 32;
 
 /// A value under way. Dropped before [`Upload::finish`], it leaves no trace.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ impl Upload {
     /// # Errors
     /// [`Outcome::NoMemory`]; the upload is of no more use then.
     pub fn spare(&mut self, now: Seconds) -> Result<[&mut [u8]; SPARE_RANGES], Outcome> {
-        let Some(chain) = &mut self.chain else { return Ok(Default::default()) };
+        let Some(chain) = &mut self.chain else { return Ok([(); SPARE_RANGES].map(|()| Default::default())) };
         if chain.open.len() < SPARE_RANGES {
             let mut shard = self.inner.slots[self.slot].shard.lock();
             while chain.open.len() < SPARE_RANGES && shard.extend_chain(chain, now) {}

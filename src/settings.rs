@@ -29,8 +29,10 @@ pub struct Settings {
     pub tcp_port: i32,
     /// `-U`: UDP port; 0 = off.
     pub udp_port: i32,
-    /// `-l`: entries as given, in order, commas split. Empty = loopback only.
+    /// `-l`: the entries in the order given, repeated ones once. Empty = loopback only.
     pub listen: Vec<ListenSpec>,
+    /// `-l` as it was given, joined with commas, for `stats settings`. Empty = not given.
+    pub listen_text: String,
     /// `-s`: Unix socket; turns the network listeners off.
     pub unix_socket: Option<PathBuf>,
     /// `-a`: permission bits of the Unix socket.
@@ -158,6 +160,7 @@ impl Default for Settings {
             tcp_port: 11211,
             udp_port: 0,
             listen: Vec::new(),
+            listen_text: String::new(),
             unix_socket: None,
             unix_mask: 0o700,
             conn_limit: 1024,

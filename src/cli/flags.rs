@@ -1,0 +1,352 @@
+//! The flags, one row each. A row's help is the only place where its meaning is written for people.
+
+use super::options::TLS_MEANWHILE;
+use super::row::Group::{About, Memory, Network, Process, Requests};
+use super::row::Row;
+use super::{help, license_page, listen, options, version_line};
+use crate::settings::ProtocolChoice;
+
+/// Every flag of memcached 1.6.45 (builds with and without TLS, SASL, extstore and the proxy).
+pub(super) static FLAGS: &[Row] = &[
+    Row::flag('p', "port", Network, "TCP port; 0 = no TCP, -1 = any free port")
+        .value("num", "11211", |draft, word| word.number(-1..=PORT_MAX).map(|port| draft.settings.tcp_port = port)),
+    Row::flag(
+        'U',
+        "udp-port",
+        Network,
+        "UDP port; 0 = no UDP, -1 = any free port. Given without -p, TCP moves to the same port",
+    )
+    .value("num", "0", |draft, word| word.number(-1..=PORT_MAX).map(|port| draft.settings.udp_port = port))
+    .later("UDP", "use TCP, or -U 0")
+    .wanted_when(|settings| settings.udp_port != 0),
+    Row::flag('s', "unix-socket", Network, "serve this Unix socket, and no network address").value(
+        "file",
+        "",
+        |draft, word| word.path().map(|path| draft.settings.unix_socket = Some(path)),
+    ),
+    Row::flag('a', "unix-mask", Network, "permission bits of the Unix socket, in octal").value(
+        "mask",
+        "700",
+        |draft, word| word.permissions().map(|bits| draft.settings.unix_mask = bits),
+    ),
+    Row::flag(
+        'l',
+        "listen",
+        Network,
+        "addresses to serve, with commas between them; may be repeated. An entry is \
+         [proto[ascii|binary|auto]:][tag[NAME]:]HOST[:PORT]; IPv6 addresses with a port stand in brackets, \
+         * is every address. Without -l only this machine is served",
+    )
+    .value("addr", "", listen::add),
+    Row::flag('c', "conn-limit", Network, "connections served at once")
+        .value("num", "1024", |draft, word| word.number(1..=INT_MAX).map(|limit| draft.settings.conn_limit = limit))
+        .wrong_value_exits_1(),
+    Row::flag('b', "listen-backlog", Network, "connections the kernel keeps waiting for accept").value(
+        "num",
+        "1024",
+        |draft, word| word.number(-1..=INT_MAX).map(|backlog| draft.settings.listen_backlog = backlog),
+    ),
+    Row::flag('B', "protocol", Network, "protocol to speak: auto, ascii or binary").value(
+        "name",
+        "auto",
+        |draft, word| {
+            draft.settings.protocol = match word.text()? {
+                "auto" => ProtocolChoice::Auto,
+                "ascii" => ProtocolChoice::Ascii,
+                "binary" => ProtocolChoice::Binary,
+                _ => return Err(word.refusal("is no protocol; give auto, ascii or binary")),
+            };
+            Ok(())
+        },
+    ),
+    Row::flag('N', "napi-ids", Network, "network queues to choose the worker thread by; at most -t")
+        .value("num", "", |draft, word| word.number(1..=INT_MAX).map(|ids| draft.settings.napi_ids = ids))
+        .wrong_value_exits_1()
+        .without_effect(),
+    Row::flag('Z', "enable-ssl", Network, "serve TLS").later("TLS", TLS_MEANWHILE),
+    Row::flag('S', "enable-sasl", Network, "ask for a login (SASL)")
+        .switch(|draft| draft.settings.sasl = true)
+        .later("SASL", "serve a private network only"),
+    Row::flag('Y', "auth-file", Network, "ask for a login in the text protocol; lines of user:password")
+        .value("file", "", |draft, word| word.path().map(|path| draft.settings.auth_file = Some(path)))
+        .later("login by file", "serve a private network only"),
+    Row::flag(
+        'R',
+        "max-reqs-per-event",
+        Requests,
+        "requests served for one connection before the others have their turn",
+    )
+    .value("num", "20", |draft, word| {
+        word.number(1..=INT_MAX).map(|requests| draft.settings.requests_per_event = requests)
+    })
+    .wrong_value_exits_1(),
+    Row::flag('A', "enable-shutdown", Requests, "allow the shutdown command")
+        .switch(|draft| draft.settings.shutdown_command = true),
+    Row::flag('F', "disable-flush-all", Requests, "refuse the flush_all command")
+        .switch(|draft| draft.settings.flush_all = false),
+    Row::flag(
+        'X',
+        "disable-dumping",
+        Requests,
+        "refuse the commands that list keys: stats cachedump, stats detail, lru_crawler metadump and mgdump",
+    )
+    .switch(|draft| draft.settings.dumping = false),
+    Row::flag('W', "disable-watch", Requests, "refuse the watch command").switch(|draft| draft.settings.watch = false),
+    Row::flag(
+        'D',
+        "",
+        Requests,
+        "count requests per prefix of the key, which ends at this character. Without -D the character is a \
+         colon, and the command \"stats detail on\" starts the counting",
+    )
+    .value("char", "", |draft, word| {
+        let Some(&delimiter) = word.text()?.as_bytes().first() else {
+            return Err(word.refusal("is no delimiter; give one character"));
+        };
+        draft.settings.prefix_delimiter = delimiter;
+        draft.settings.detail = true;
+        Ok(())
+    })
+    .wrong_value_exits_1(),
+    Row::flag('m', "memory-limit", Memory, "memory for items in megabytes, or with k, m or g behind it").value(
+        "num",
+        "64",
+        |draft, word| word.bytes(1 << 20, 1..=MEMORY_BYTES_MAX).map(|bytes| draft.settings.memory_limit_bytes = bytes),
+    ),
+    Row::flag('M', "disable-evictions", Memory, "answer with an error when memory is full, never evict")
+        .switch(|draft| draft.settings.evictions = false),
+    Row::flag(
+        'I',
+        "max-item-size",
+        Memory,
+        "size of the largest item in bytes, or with k, m or g behind it; 1k to 1g, at most half of -m",
+    )
+    .value("size", "1m", |draft, word| {
+        let bytes = word.bytes(1, ITEM_BYTES_MIN..=ITEM_BYTES_MAX)?;
+        draft.settings.item_size_max_bytes = bytes as u32;
+        Ok(())
+    }),
+    Row::flag('C', "disable-cas", Memory, "keep no CAS numbers").switch(|draft| draft.settings.cas = false),
+    Row::flag('L', "enable-largepages", Memory, "ask for huge pages, and refuse to start without them")
+        .switch(|draft| draft.settings.large_pages = true),
+    Row::flag('k', "lock-memory", Memory, "lock all memory into RAM").switch(|draft| draft.settings.lock_memory = true),
+    Row::flag('e', "memory-file", Memory, "keep items in this file, so that they outlive a restart")
+        .value("file", "", |draft, word| word.path().map(|path| draft.settings.memory_file = Some(path)))
+        .later("warm restart", "start without -e; the cache begins empty"),
+    Row::flag('f', "slab-growth-factor", Memory, "ratio between the sizes of neighbouring slab classes; above 1")
+        .value("num", "1.25", |draft, word| {
+            word.fraction(1.0, f64::MAX).map(|factor| draft.settings.growth_factor = factor)
+        })
+        .wrong_value_exits_1()
+        .without_effect(),
+    Row::flag('n', "slab-min-size", Memory, "room for key, value and flags in the smallest slab class, in bytes")
+        .value("bytes", "48", |draft, word| word.number(1..=INT_MAX).map(|bytes| draft.settings.chunk_size_min = bytes))
+        .wrong_value_exits_1()
+        .without_effect(),
+    Row::flag('t', "threads", Process, "worker threads; more than processors rarely helps")
+        .value("num", "4", |draft, word| {
+            word.number(1..=THREADS_MAX).map(|threads: i32| draft.settings.threads = threads as usize)
+        })
+        .wrong_value_exits_1(),
+    Row::flag('d', "daemon", Process, "run in the background").switch(|draft| draft.settings.daemon = true),
+    Row::flag('u', "user", Process, "become this user; needed when started as root").value(
+        "user",
+        "",
+        |draft, word| {
+            // memcached takes an empty name for none.
+            draft.settings.user = Some(word.text()?.to_owned()).filter(|name| !name.is_empty());
+            Ok(())
+        },
+    ),
+    Row::flag('P', "pidfile", Process, "write the process id to this file; with -d it is removed at exit").value(
+        "file",
+        "",
+        |draft, word| word.path().map(|path| draft.settings.pid_file = Some(path)),
+    ),
+    Row::flag('r', "enable-coredumps", Process, "allow core files of any size")
+        .switch(|draft| draft.settings.core_dumps = true),
+    Row::flag(
+        'v',
+        "verbose",
+        Process,
+        "log more: -v what happens, -vv also details, -vvv everything. The variable RUST_LOG goes before it",
+    )
+    .maybe_value("", "", |draft, _| {
+        draft.settings.verbosity = draft.settings.verbosity.saturating_add(1);
+        Ok(())
+    }),
+    Row::flag('o', "extended", Process, "list of options with commas between them; may be repeated")
+        .value("list", "", |draft, word| options::read(draft, word.text()?))
+        .wrong_value_exits_1(),
+    Row::flag('h', "help", About, "print this page and exit").page(help::page),
+    Row::flag('i', "license", About, "print the license and exit").page(license_page),
+    Row::flag('V', "version", About, "print the version and exit").page(version_line),
+];
+
+/// The largest value of C's int, in which memcached keeps these numbers.
+const INT_MAX: i64 = i32::MAX as i64;
+const PORT_MAX: i64 = u16::MAX as i64;
+/// More threads than any machine has processors are a typing error.
+const THREADS_MAX: i64 = 1024;
+/// 64 TiB, half of what a process can address on x86-64.
+const MEMORY_BYTES_MAX: u64 = 64 << 40;
+const ITEM_BYTES_MIN: u64 = 1 << 10;
+const ITEM_BYTES_MAX: u64 = 1 << 30;
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::cli::row::{Effect, Name, Takes};
+    use crate::cli::{parse, read, words};
+    use crate::settings::Settings;
+
+    #[test]
+    fn every_flag_of_memcached_is_here_once() {
+        let mut shorts: String = FLAGS
+            .iter()
+            .filter_map(|row| match row.name {
+                Name::Flag { short, .. } => Some(short),
+                Name::Option(_) => None,
+            })
+            .collect();
+        assert_eq!(shorts.len(), FLAGS.len());
+        for short in "aAZpsUmMckhiVrvdluPfntDLRCbBISFXWYeoN".chars() {
+            assert_eq!(shorts.matches(short).count(), 1, "{short}");
+            shorts = shorts.replace(short, "");
+        }
+        assert_eq!(shorts, "");
+    }
+
+    #[test]
+    fn the_default_shown_is_the_default() {
+        let default = format!("{:?}", Settings::default());
+        for row in FLAGS.iter().filter(|row| !row.default.is_empty()) {
+            let line = format!("{} {}", row.label(), row.default);
+            let settings = read(words(&line)).unwrap_or_else(|exit| panic!("{line}: {exit:?}"));
+            assert_eq!(format!("{:?}", settings.settings), default, "{line}");
+        }
+    }
+
+    #[test]
+    fn each_flag_writes_its_own_setting() {
+        type Change = fn(&mut Settings);
+        let cases: &[(&str, Change)] = &[
+            ("-p 0", |s| s.tcp_port = 0),
+            ("-p -1", |s| s.tcp_port = -1),
+            ("-p 65535", |s| s.tcp_port = 65535),
+            ("-p 1 -p 2", |s| s.tcp_port = 2),
+            ("-U 65535 -p 5", |s| (s.udp_port, s.tcp_port) = (65535, 5)),
+            ("-U -1 -p 5", |s| (s.udp_port, s.tcp_port) = (-1, 5)),
+            ("-s /run/larder", |s| s.unix_socket = Some(PathBuf::from("/run/larder"))),
+            ("-a 0777", |s| s.unix_mask = 0o777),
+            ("-a 0", |s| s.unix_mask = 0),
+            ("-c 1", |s| s.conn_limit = 1),
+            ("-c 2147483647", |s| s.conn_limit = i32::MAX as u32),
+            ("-b 8675", |s| s.listen_backlog = 8675),
+            ("-b -1", |s| s.listen_backlog = -1),
+            ("-B ascii", |s| s.protocol = ProtocolChoice::Ascii),
+            ("-B binary", |s| s.protocol = ProtocolChoice::Binary),
+            ("-B ascii -B auto", |s| s.protocol = ProtocolChoice::Auto),
+            ("-N 4", |s| s.napi_ids = 4),
+            ("-Z", |_| {}),
+            ("-S", |s| (s.sasl, s.protocol) = (true, ProtocolChoice::Binary)),
+            ("-Y f", |s| {
+                (s.auth_file, s.protocol) = (Some(PathBuf::from("f")), ProtocolChoice::Ascii);
+            }),
+            ("-R 1", |s| s.requests_per_event = 1),
+            ("-A", |s| s.shutdown_command = true),
+            ("-F", |s| s.flush_all = false),
+            ("-X", |s| s.dumping = false),
+            ("-W", |s| s.watch = false),
+            ("-D ;", |s| (s.prefix_delimiter, s.detail) = (b';', true)),
+            ("-D :", |s| s.detail = true),
+            ("-D /x", |s| (s.prefix_delimiter, s.detail) = (b'/', true)),
+            ("-m 2", |s| s.memory_limit_bytes = 2 << 20),
+            ("-m 3000k", |s| s.memory_limit_bytes = 3000 << 10),
+            ("-m 4g", |s| s.memory_limit_bytes = 4 << 30),
+            ("-m 65536g", |s| s.memory_limit_bytes = 64 << 40),
+            ("-M", |s| s.evictions = false),
+            ("-I 524288", |s| s.item_size_max_bytes = 512 << 10),
+            ("-I 1024K", |s| s.item_size_max_bytes = 1 << 20),
+            ("-I 2M", |s| s.item_size_max_bytes = 2 << 20),
+            ("-C", |s| s.cas = false),
+            ("-L", |s| s.large_pages = true),
+            ("-k", |s| s.lock_memory = true),
+            ("-e f", |s| s.memory_file = Some(PathBuf::from("f"))),
+            ("-f 1.01", |s| s.growth_factor = 1.01),
+            ("-n 1", |s| s.chunk_size_min = 1),
+            ("-t 1", |s| s.threads = 1),
+            ("-t 1024", |s| s.threads = 1024),
+            ("-d", |s| s.daemon = true),
+            ("-u nobody -u=", |_| {}),
+            ("-u nobody", |s| s.user = Some("nobody".to_owned())),
+            ("-P f", |s| s.pid_file = Some(PathBuf::from("f"))),
+            ("-r", |s| s.core_dumps = true),
+            ("-v", |s| s.verbosity = 1),
+            ("-vv --verbose --verbose=9", |s| s.verbosity = 4),
+            ("-o idle_timeout=5", |s| s.idle_timeout_secs = 5),
+        ];
+        for (line, change) in cases {
+            let mut expected = Settings::default();
+            change(&mut expected);
+            let read = read(words(line)).unwrap_or_else(|exit| panic!("{line}: {exit:?}"));
+            assert_eq!(format!("{:?}", read.settings), format!("{expected:?}"), "{line}");
+        }
+        for row in FLAGS.iter().filter(|row| row.group != About && row.label() != "-l") {
+            let label = row.label();
+            assert!(cases.iter().any(|(line, _)| line.starts_with(&label)), "{label} is untested");
+        }
+    }
+
+    #[test]
+    fn wrong_values_end_as_in_memcached() {
+        for (status, lines) in [
+            (
+                1,
+                "-c 0|-c -1|-c x|-c 2147483648|-t 0|-t -1|-t 1025|-t 2x|-R 0|-R x|-n 0|-n -1|-f 1|\
+                 -f 0.5|-f x|-f nan|-f inf|-N 0|-N -1|-o bogus|-o =|-o ,a",
+            ),
+            (
+                64,
+                "-p -2|-p 65536|-p x|-p 11211x|-p=|-U -2|-U 65536|-U x|-a 9|-a 1000|-a x|-s=|-b -2|\
+                 -b x|-B http|-B ASCII|-B negotiating|-m 0|-m x|-m -1|-m 1.5|-m 64mb|-m 65537g|\
+                 -m 99999999999999999999|-I 0|-I 1023|-I 1000|-I 1073741825|-I 2g|-I x|-I -1m|-Y=|\
+                 -e=|-P=",
+            ),
+        ] {
+            for line in lines.split('|') {
+                let exit = parse(words(line)).expect_err(line);
+                assert_eq!(exit.status, status, "{line}: {}", exit.message);
+                assert!(!exit.to_stdout, "{line}");
+            }
+        }
+        let exit = parse(["larder", "-D", ""].map(std::ffi::OsString::from)).expect_err("empty");
+        assert_eq!(exit.status, 1);
+    }
+
+    #[test]
+    fn a_value_may_be_any_file_name() {
+        let args = ["larder", "-s", "-odd name "].map(std::ffi::OsString::from);
+        let path = parse(args).expect("fine").unix_socket;
+        assert_eq!(path, Some(PathBuf::from("-odd name ")));
+    }
+
+    #[test]
+    fn rows_are_written_for_people() {
+        for row in super::super::help::all_rows() {
+            let label = row.label();
+            assert!(!row.help.is_empty() && !row.help.ends_with('.'), "{label}");
+            assert!(!row.help.contains("  "), "{label}");
+            match row.takes() {
+                Takes::Nothing => assert_eq!(row.argument, "", "{label}"),
+                Takes::Value => assert_ne!(row.argument, "", "{label}"),
+                Takes::MaybeValue => {}
+            }
+            if let Effect::Later { feature, instead } = row.effect {
+                assert!(!feature.is_empty() && !instead.is_empty(), "{label}");
+            }
+        }
+    }
+}

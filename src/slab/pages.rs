@@ -1,0 +1,461 @@
+//! Which page belongs to which class and which of its chunks are free.
+//!
+//! A chunk is, in this order: *taken* (somebody writes it; it holds its page fast), *live* or *piece* (in use), and
+//! free again. A page whose last chunk is given back goes to the pool, from which any class may take it. Fresh pages
+//! are carved chunk by chunk, so that memory no item ever reached stays untouched.
+
+use super::arena::Arena;
+use super::classes::{ClassId, Classes, PAGE};
+use super::items::{Handle, Items};
+use crate::clock::{NEVER, Seconds};
+
+/// The class of a page that has none.
+pub(crate) const NO_CLASS: ClassId = ClassId::MAX;
+
+const NO_CHUNK: u16 = u16::MAX;
+
+/// One page's entry in the table.
+#[derive(Clone, Debug)]
+pub(crate) struct Page {
+    pub(crate) class: ClassId,
+    /// In its class's list of pages with room.
+    listed: bool,
+    /// Being emptied: gives out no chunk.
+    closing: bool,
+    /// Chunks given out at least once; those behind them are untouched.
+    pub(crate) carved: u16,
+    free_head: u16,
+    /// Chunks in use: live, pieces, taken.
+    pub(crate) used: u16,
+    /// Live items that start here.
+    pub(crate) live: u16,
+    /// Chunks that must stay where they are: taken, pinned, or unlinked while pinned.
+    pub(crate) held: u16,
+    /// Where the page stands in its class's list.
+    position: u32,
+    /// Lower bound of the expiries in the page; `NEVER` when none expires.
+    pub(crate) expiry_min: Seconds,
+    /// The shard's tick when the clock hand last left the page.
+    pub(crate) passed: u64,
+}
+
+impl Page {
+    const EMPTY: Page = Page {
+        class: NO_CLASS,
+        listed: false,
+        closing: false,
+        carved: 0,
+        free_head: NO_CHUNK,
+        used: 0,
+        live: 0,
+        held: 0,
+        position: 0,
+        expiry_min: NEVER,
+        passed: 0,
+    };
+
+    /// Keeps `expiry_min` a lower bound.
+    pub(crate) fn note_expiry(&mut self, expiry: Seconds) {
+        if expiry != NEVER && (self.expiry_min == NEVER || expiry < self.expiry_min) {
+            self.expiry_min = expiry;
+        }
+    }
+}
+
+/// The pages of one class and where its clock hand stands.
+#[derive(Debug, Default)]
+pub(crate) struct ClassPages {
+    pub(crate) pages: Vec<u32>,
+    /// Pages with a free or uncarved chunk.
+    with_room: Vec<u32>,
+    /// The hand: position in `pages` and chunk number.
+    pub(crate) hand_page: usize,
+    pub(crate) hand_chunk: u16,
+    /// Chunks in use.
+    pub(crate) used: usize,
+    /// Live items.
+    pub(crate) live: usize,
+}
+
+/// All pages of a shard.
+#[derive(Debug)]
+pub(crate) struct Slabs {
+    pub(crate) items: Items,
+    pub(crate) classes: Classes,
+    pub(crate) pages: Vec<Page>,
+    pub(crate) by_class: Vec<ClassPages>,
+    /// Pages of no class whose memory is resident.
+    free: Vec<u32>,
+    /// Pages of no class whose memory was given back to the kernel.
+    discarded: Vec<u32>,
+    /// Pages that may be resident at once.
+    pages_max: usize,
+    resident: usize,
+}
+
+impl Slabs {
+    /// No page yet; the arena's length bounds how many there can ever be.
+    pub(crate) fn new(arena: Arena, with_cas: bool, pages_max: usize) -> Slabs {
+        let classes = Classes::new();
+        let by_class = (0..classes.len()).map(|_| ClassPages::default()).collect();
+        Slabs {
+            items: Items::new(arena, with_cas),
+            classes,
+            pages: Vec::new(),
+            by_class,
+            free: Vec::new(),
+            discarded: Vec::new(),
+            pages_max,
+            resident: 0,
+        }
+    }
+
+    /// The class of the chunk's page.
+    #[inline]
+    pub(crate) fn class_of(&self, chunk: Handle) -> ClassId {
+        self.pages[chunk.page()].class
+    }
+
+    #[inline]
+    pub(crate) fn page_of(&mut self, chunk: Handle) -> &mut Page {
+        &mut self.pages[chunk.page()]
+    }
+
+    /// Handle of chunk `number` of `page`.
+    #[inline]
+    pub(crate) fn chunk(&self, page: u32, number: u16) -> Handle {
+        let size = self.classes.size(self.pages[page as usize].class);
+        Handle::at_offset(page as usize * PAGE + usize::from(number) * size)
+    }
+
+    /// Pages that hold memory: of classes and of the pool.
+    pub(crate) fn resident(&self) -> usize {
+        self.resident
+    }
+
+    /// Pages in the pool.
+    pub(crate) fn free_pages(&self) -> usize {
+        self.free.len()
+    }
+
+    pub(crate) fn pages_max(&self) -> usize {
+        self.pages_max
+    }
+
+    /// Changes how many pages may be resident; pool pages above that are given back at once, pages of classes only
+    /// when the caller empties them.
+    pub(crate) fn set_pages_max(&mut self, pages_max: usize) {
+        self.pages_max = pages_max;
+        while self.resident > self.pages_max && self.discard_free_page() {}
+    }
+
+    /// Gives one pool page's memory back to the kernel.
+    pub(crate) fn discard_free_page(&mut self) -> bool {
+        let Some(page) = self.free.pop() else { return false };
+        self.items.arena.discard(page as usize * PAGE, PAGE);
+        self.discarded.push(page);
+        self.resident -= 1;
+        true
+    }
+
+    /// Takes a free chunk of `class`, if it has one. The chunk holds its page until [`Slabs::release_hold`] or
+    /// [`Slabs::give`].
+    #[inline]
+    pub(crate) fn take(&mut self, class: ClassId) -> Option<Handle> {
+        let of_class = &mut self.by_class[class as usize];
+        let &page_id = of_class.with_room.last()?;
+        let page = &mut self.pages[page_id as usize];
+        let size = self.classes.size(class);
+        let start = page_id as usize * PAGE;
+        let chunk = if page.free_head != NO_CHUNK {
+            let chunk = Handle::at_offset(start + usize::from(page.free_head) * size);
+            page.free_head = self.items.free_link(chunk);
+            chunk
+        } else {
+            page.carved += 1;
+            let chunk = Handle::at_offset(start + usize::from(page.carved - 1) * size);
+            // What the page held in an earlier life must not look alive while the chunk is being written.
+            self.items.set_state(chunk, 0);
+            chunk
+        };
+        page.used += 1;
+        page.held += 1;
+        of_class.used += 1;
+        if page.free_head == NO_CHUNK && usize::from(page.carved) == PAGE / size {
+            page.listed = false;
+            of_class.with_room.pop();
+        }
+        Some(chunk)
+    }
+
+    /// The taken chunk (or a pin on it) no longer keeps its page in place.
+    #[inline]
+    pub(crate) fn release_hold(&mut self, chunk: Handle) {
+        self.page_of(chunk).held -= 1;
+    }
+
+    /// A pin on the chunk keeps its page in place.
+    pub(crate) fn hold(&mut self, chunk: Handle) {
+        self.page_of(chunk).held += 1;
+    }
+
+    /// Frees a chunk that is neither live nor held.
+    pub(crate) fn give(&mut self, chunk: Handle) {
+        let page_id = chunk.page();
+        let page = &mut self.pages[page_id];
+        let class = page.class;
+        let number = ((chunk.offset() - page_id * PAGE) / self.classes.size(class)) as u16;
+        self.items.set_free(chunk, page.free_head);
+        page.free_head = number;
+        page.used -= 1;
+        self.by_class[class as usize].used -= 1;
+        if page.used == 0 && !page.closing {
+            self.return_page(page_id as u32);
+        } else if !page.listed && !page.closing {
+            page.listed = true;
+            self.by_class[class as usize].with_room.push(page_id as u32);
+        }
+    }
+
+    /// Gives `class` a page of the pool or a new one.
+    pub(crate) fn grow(&mut self, class: ClassId, tick: u64) -> bool {
+        let Some(page_id) = self.pool_page() else { return false };
+        let of_class = &mut self.by_class[class as usize];
+        let position = of_class.pages.len() as u32;
+        self.pages[page_id as usize] = Page { class, listed: true, position, passed: tick, ..Page::EMPTY };
+        of_class.pages.push(page_id);
+        of_class.with_room.push(page_id);
+        true
+    }
+
+    fn pool_page(&mut self) -> Option<u32> {
+        if let Some(page) = self.free.pop() {
+            return Some(page);
+        }
+        if self.resident >= self.pages_max {
+            return None;
+        }
+        let page = match self.discarded.pop() {
+            Some(page) => page,
+            None if (self.pages.len() + 1) * PAGE <= self.items.arena.len() => {
+                self.pages.push(Page::EMPTY);
+                (self.pages.len() - 1) as u32
+            }
+            None => return None,
+        };
+        self.resident += 1;
+        Some(page)
+    }
+
+    /// No chunk of the page is given out any more.
+    pub(crate) fn close(&mut self, page_id: u32) {
+        let page = &mut self.pages[page_id as usize];
+        page.closing = true;
+        if page.listed {
+            page.listed = false;
+            let with_room = &mut self.by_class[page.class as usize].with_room;
+            if let Some(at) = with_room.iter().position(|&p| p == page_id) {
+                with_room.swap_remove(at);
+            }
+        }
+    }
+
+    /// Ends what [`Slabs::close`] began: an empty page goes to the pool, another one back to work.
+    pub(crate) fn reopen(&mut self, page_id: u32) -> bool {
+        let page = &mut self.pages[page_id as usize];
+        page.closing = false;
+        if page.used == 0 {
+            self.return_page(page_id);
+            return true;
+        }
+        let has_room =
+            page.free_head != NO_CHUNK || usize::from(page.carved) < self.classes.chunks_per_page(page.class);
+        if has_room && !page.listed {
+            page.listed = true;
+            self.by_class[page.class as usize].with_room.push(page_id);
+        }
+        false
+    }
+
+    /// Takes an empty page from its class into the pool.
+    fn return_page(&mut self, page_id: u32) {
+        let page = std::mem::replace(&mut self.pages[page_id as usize], Page::EMPTY);
+        debug_assert!(page.used == 0 && page.held == 0 && page.live == 0, "returned in use: {page:?}");
+        let of_class = &mut self.by_class[page.class as usize];
+        if page.listed
+            && let Some(at) = of_class.with_room.iter().position(|&p| p == page_id)
+        {
+            of_class.with_room.swap_remove(at);
+        }
+        let position = page.position as usize;
+        of_class.pages.swap_remove(position);
+        if let Some(&moved) = of_class.pages.get(position) {
+            self.pages[moved as usize].position = position as u32;
+        }
+        if of_class.hand_page >= of_class.pages.len() || of_class.hand_page == position {
+            of_class.hand_chunk = 0;
+        }
+        if of_class.hand_page >= of_class.pages.len() {
+            of_class.hand_page = 0;
+        }
+        self.free.push(page_id);
+        while self.resident > self.pages_max && self.discard_free_page() {}
+    }
+
+    /// Forgets all chunks of a page that holds none fast; the caller has unlinked its items.
+    pub(crate) fn clear_page(&mut self, page_id: u32) {
+        let page = &mut self.pages[page_id as usize];
+        debug_assert_eq!(page.held, 0);
+        let of_class = &mut self.by_class[page.class as usize];
+        of_class.used -= usize::from(page.used);
+        of_class.live -= usize::from(page.live);
+        page.used = 0;
+        page.live = 0;
+        self.return_page(page_id);
+    }
+
+    /// A chunk is now a live item.
+    #[inline]
+    pub(crate) fn count_live(&mut self, item: Handle) {
+        let page = &mut self.pages[item.page()];
+        page.live += 1;
+        self.by_class[page.class as usize].live += 1;
+    }
+
+    /// A live item no longer is.
+    #[inline]
+    pub(crate) fn count_dead(&mut self, item: Handle) {
+        let page = &mut self.pages[item.page()];
+        page.live -= 1;
+        self.by_class[page.class as usize].live -= 1;
+    }
+
+    /// Moves the hand of `class` to the next chunk and returns the one it stood at; `None` when the class has no
+    /// carved chunk there (the end of a page was reached).
+    pub(crate) fn advance_hand(&mut self, class: ClassId, tick: u64) -> Option<Handle> {
+        let of_class = &mut self.by_class[class as usize];
+        let &page_id = of_class.pages.get(of_class.hand_page)?;
+        let number = of_class.hand_chunk;
+        let page = &mut self.pages[page_id as usize];
+        if number < page.carved {
+            of_class.hand_chunk += 1;
+            return Some(self.chunk(page_id, number));
+        }
+        page.passed = tick;
+        of_class.hand_chunk = 0;
+        of_class.hand_page = (of_class.hand_page + 1) % of_class.pages.len();
+        None
+    }
+
+    /// Moves the hand of `class` to the start of its next page.
+    pub(crate) fn skip_page(&mut self, class: ClassId) {
+        let of_class = &mut self.by_class[class as usize];
+        of_class.hand_chunk = 0;
+        of_class.hand_page = (of_class.hand_page + 1) % of_class.pages.len().max(1);
+    }
+
+    /// Bytes of the tables themselves.
+    pub(crate) fn table_bytes(&self) -> usize {
+        self.pages.capacity() * size_of::<Page>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slab::arena::Mapping;
+
+    fn slabs(pages_max: usize) -> (Mapping, Slabs) {
+        let mapping = Mapping::reserve(8 * PAGE, false).expect("address space");
+        let slabs = Slabs::new(mapping.arena(), true, pages_max);
+        (mapping, slabs)
+    }
+
+    fn take_all(slabs: &mut Slabs, class: ClassId) -> Vec<Handle> {
+        std::iter::from_fn(|| {
+            let chunk = slabs.take(class)?;
+            slabs.release_hold(chunk);
+            Some(chunk)
+        })
+        .collect()
+    }
+
+    #[test]
+    fn a_page_gives_each_chunk_once_and_returns_to_the_pool_when_empty() {
+        let (_mapping, mut slabs) = slabs(1);
+        let class = slabs.classes.class_of(1000).expect("class");
+        assert!(slabs.take(class).is_none());
+        assert!(slabs.grow(class, 1));
+        assert!(!slabs.grow(class, 1), "only one page is allowed");
+        let mut chunks = take_all(&mut slabs, class);
+        assert_eq!(chunks.len(), slabs.classes.chunks_per_page(class));
+        for &chunk in &chunks {
+            slabs.give(chunk);
+        }
+        assert!(slabs.by_class[class as usize].pages.is_empty());
+        assert_eq!(slabs.free_pages(), 1);
+        let other = slabs.classes.class_of(40_000 / 2).expect("class");
+        assert!(slabs.grow(other, 2), "the pool's page serves any class");
+        chunks.sort_by_key(|chunk| chunk.0);
+        chunks.dedup();
+        assert_eq!(chunks.len(), slabs.classes.chunks_per_page(class), "a chunk was given out twice");
+    }
+
+    #[test]
+    fn freed_chunks_are_reused_before_new_ones_are_carved() {
+        let (_mapping, mut slabs) = slabs(1);
+        let class = slabs.classes.class_of(100).expect("class");
+        assert!(slabs.grow(class, 1));
+        let first = slabs.take(class).expect("room");
+        let second = slabs.take(class).expect("room");
+        slabs.release_hold(first);
+        slabs.release_hold(second);
+        slabs.give(first);
+        assert_eq!(slabs.take(class), Some(first));
+        assert_eq!(slabs.pages[0].carved, 2);
+    }
+
+    #[test]
+    fn a_closing_page_gives_nothing_out() {
+        let (_mapping, mut slabs) = slabs(2);
+        let class = slabs.classes.class_of(30_000).expect("class");
+        assert!(slabs.grow(class, 1));
+        let chunk = slabs.take(class).expect("room");
+        slabs.release_hold(chunk);
+        slabs.close(0);
+        assert!(slabs.take(class).is_none());
+        assert!(!slabs.reopen(0));
+        assert!(slabs.take(class).is_some());
+    }
+
+    #[test]
+    fn lowering_the_limit_gives_pool_pages_back() {
+        let (_mapping, mut slabs) = slabs(3);
+        let class = slabs.classes.class_of(30_000).expect("class");
+        for _ in 0..3 {
+            assert!(slabs.grow(class, 1));
+        }
+        let chunks = take_all(&mut slabs, class);
+        assert_eq!(slabs.resident(), 3);
+        slabs.set_pages_max(1);
+        assert_eq!(slabs.resident(), 3, "pages in use stay");
+        for chunk in chunks {
+            slabs.give(chunk);
+        }
+        assert_eq!(slabs.resident(), 1);
+        assert!(!slabs.grow(class, 1) || slabs.resident() == 1);
+    }
+
+    #[test]
+    fn the_hand_visits_every_carved_chunk_in_turn() {
+        let (_mapping, mut slabs) = slabs(2);
+        let class = slabs.classes.class_of(30_000).expect("class");
+        assert!(slabs.grow(class, 1) && slabs.grow(class, 1));
+        let mut taken = take_all(&mut slabs, class);
+        let mut seen: Vec<Handle> = (0..6).filter_map(|_| slabs.advance_hand(class, 5)).collect();
+        taken.sort_by_key(|chunk| chunk.0);
+        seen.sort_by_key(|chunk| chunk.0);
+        assert_eq!(seen, taken);
+        assert_eq!(slabs.pages[0].passed, 5);
+    }
+}

@@ -1,0 +1,292 @@
+//! Values that span chunks, values that arrive in parts, and values that leave without the lock.
+//!
+//! A [`Chain`] is an item under construction: its chunks are taken as data arrives, so an announced value costs
+//! nothing and a received one at most one chunk more than what was received. Nobody finds it before it is published.
+//! A pin keeps the chunks of a live item in place while its value is being sent; the item may be unlinked meanwhile
+//! and is then freed with the last pin.
+
+use std::collections::VecDeque;
+
+use super::shard::{Shard, Store};
+use super::{Outcome, Put};
+use crate::clock::Seconds;
+use crate::slab::classes::{CHUNK_MAX, ClassId};
+use crate::slab::items::{CRLF, Handle, Head, PIECE_HEADER, PIECE_VALUE_MAX, state};
+
+/// An item under construction.
+#[derive(Debug)]
+pub(super) struct Chain {
+    pub(super) item: Handle,
+    /// The last piece, or `NONE` while there is only the head.
+    last: Handle,
+    /// Value bytes (CRLF included) that have no chunk yet.
+    unplaced: usize,
+    /// Ranges of the arena, in order, that wait for value bytes.
+    pub(super) open: VecDeque<(usize, usize)>,
+    /// Bytes of chunks held.
+    held_bytes: usize,
+}
+
+impl Chain {
+    /// Takes note that the first `len` open bytes were written.
+    pub(super) fn filled(&mut self, mut len: usize) {
+        while let Some((at, room)) = self.open.front_mut() {
+            let part = len.min(*room);
+            *at += part;
+            *room -= part;
+            len -= part;
+            if *room > 0 {
+                break;
+            }
+            self.open.pop_front();
+        }
+        debug_assert_eq!(len, 0, "more was filled than was open");
+    }
+}
+
+impl Shard {
+    /// Takes the first chunk of an item and writes its head. `None` when there is no memory for it.
+    pub(super) fn start_chain(&mut self, head: &Head<'_>, now: Seconds) -> Option<Chain> {
+        let items = self.items();
+        let total = head.value_len + CRLF.len();
+        let bytes = items.bytes_needed(head.key.len(), head.client_flags, head.value_len);
+        let fitting = self.slabs.classes.class_of(bytes);
+        let class = fitting.unwrap_or(self.slabs.classes.largest());
+        let placed = match fitting {
+            Some(_) => total,
+            None => items.head_capacity(head.key.len(), head.client_flags).min(total),
+        };
+        if !self.may_upload(class) {
+            return None;
+        }
+        let item = self.allocate(class, now)?;
+        let held_bytes = self.count_upload(item);
+        self.items_mut().write_head(item, head, fitting.is_none());
+        let at = self.items().value_at(item);
+        let open = VecDeque::from([(at, placed)]);
+        Some(Chain { item, last: Handle::NONE, unplaced: total - placed, open, held_bytes })
+    }
+
+    /// Takes the next chunk of the chain. False when there is no memory for it or nothing left to place.
+    pub(super) fn extend_chain(&mut self, chain: &mut Chain, now: Seconds) -> bool {
+        if chain.unplaced == 0 {
+            return false;
+        }
+        let len = chain.unplaced.min(PIECE_VALUE_MAX);
+        let class = self.slabs.classes.class_of(PIECE_HEADER + len).unwrap_or(self.slabs.classes.largest());
+        if !self.may_upload(class) {
+            return false;
+        }
+        let Some(piece) = self.allocate(class, now) else { return false };
+        chain.held_bytes += self.count_upload(piece);
+        let items = self.items_mut();
+        items.write_piece_head(piece, chain.item);
+        items.set_piece_len(piece, len);
+        if chain.last == Handle::NONE {
+            items.set_first_piece(chain.item, piece);
+        } else {
+            items.set_next_piece(chain.last, piece);
+        }
+        chain.last = piece;
+        chain.unplaced -= len;
+        chain.open.push_back((piece.offset() + PIECE_HEADER, len));
+        true
+    }
+
+    /// Unfinished values may take half of the shard, so that slow or hostile writers cannot shut the cache out.
+    fn may_upload(&self, class: ClassId) -> bool {
+        self.upload_bytes + self.slabs.classes.size(class) <= self.budget / 2
+    }
+
+    fn count_upload(&mut self, chunk: Handle) -> usize {
+        let size = self.slabs.classes.size(self.slabs.class_of(chunk));
+        self.upload_bytes += size;
+        size
+    }
+
+    /// Frees what was built so far.
+    pub(super) fn abandon_chain(&mut self, chain: &Chain) {
+        self.upload_bytes -= chain.held_bytes;
+        self.release_chain(chain.item);
+        self.free_chain(chain.item);
+    }
+
+    /// Writes the next value bytes from memory. False when there is no memory for them.
+    pub(super) fn fill_chain(&mut self, chain: &mut Chain, mut bytes: &[u8], now: Seconds) -> bool {
+        while !bytes.is_empty() {
+            let Some(&(at, room)) = chain.open.front() else {
+                if !self.extend_chain(chain, now) {
+                    return false;
+                }
+                continue;
+            };
+            let (part, rest) = bytes.split_at(room.min(bytes.len()));
+            self.items_mut().arena.bytes_mut(at, part.len()).copy_from_slice(part);
+            chain.filled(part.len());
+            bytes = rest;
+        }
+        true
+    }
+
+    /// Stores a value too large for one chunk that is in memory, in parts.
+    pub(super) fn write_large(
+        &mut self,
+        hash: u64,
+        head: &Head<'_>,
+        parts: &[&[u8]],
+        cas: u64,
+        now: Seconds,
+    ) -> Outcome {
+        let largest = self.slabs.classes.largest();
+        let Some(mut chain) = self.start_chain(head, now) else { return self.no_memory(largest) };
+        let end: &[u8] = CRLF;
+        for part in parts.iter().chain(std::iter::once(&end)) {
+            if !self.fill_chain(&mut chain, part, now) {
+                self.abandon_chain(&chain);
+                return self.no_memory(largest);
+            }
+        }
+        self.publish_chain(hash, &chain, cas, head.expiry, now);
+        Outcome::Stored { cas }
+    }
+
+    fn publish_chain(&mut self, hash: u64, chain: &Chain, cas: u64, expiry: Seconds, now: Seconds) {
+        self.upload_bytes -= chain.held_bytes;
+        self.reserve_index(hash, now);
+        self.publish(hash, chain.item, cas, expiry);
+    }
+
+    /// Stores a filled chain as `put` asks, or frees it. The CRLF behind the value is written here.
+    pub(super) fn finish_upload(
+        &mut self,
+        hash: u64,
+        put: &Put<'_>,
+        mut chain: Chain,
+        now: Seconds,
+        cas: u64,
+    ) -> Outcome {
+        self.begin(now);
+        self.count_set(put, self.items().value_len(chain.item));
+        if !self.fill_chain(&mut chain, CRLF, now) {
+            self.abandon_chain(&chain);
+            return self.no_memory(self.slabs.classes.largest());
+        }
+        let old = self.live(hash, put.key, now);
+        match self.admit(old, put.mode, now) {
+            Err(refusal) => {
+                self.abandon_chain(&chain);
+                refusal
+            }
+            Ok(Store::Replace) => {
+                self.items_mut().set_accessed(chain.item, now);
+                self.publish_chain(hash, &chain, cas, put.expiry, now);
+                Outcome::Stored { cas }
+            }
+            Ok(Store::Join(old)) => {
+                let value = self.copy_value(chain.item);
+                self.abandon_chain(&chain);
+                self.join(hash, old, put.mode, &value, now, cas)
+            }
+        }
+    }
+
+    /// The chunks of a published or abandoned chain no longer hold their pages.
+    pub(super) fn release_chain(&mut self, item: Handle) {
+        self.slabs.release_hold(item);
+        self.for_pieces(item, |slabs, piece| slabs.release_hold(piece));
+    }
+
+    /// Frees the chunks of an item that is neither live nor held.
+    pub(super) fn free_chain(&mut self, item: Handle) {
+        self.for_pieces(item, |slabs, piece| slabs.give(piece));
+        self.slabs.give(item);
+    }
+
+    #[inline]
+    fn for_pieces(&mut self, item: Handle, mut act: impl FnMut(&mut crate::slab::pages::Slabs, Handle)) {
+        if !self.items().is_large(item) {
+            return;
+        }
+        let mut piece = self.items().first_piece(item);
+        while piece != Handle::NONE {
+            let next = self.items().next_piece(piece);
+            act(&mut self.slabs, piece);
+            piece = next;
+        }
+    }
+
+    /// Keeps the item's chunks in place and its value unchanged. False when it has as many pins as can be counted.
+    pub(super) fn pin(&mut self, item: Handle) -> bool {
+        let pins = self.items().pins(item);
+        if pins == u16::MAX {
+            return false;
+        }
+        if pins == 0 {
+            self.slabs.hold(item);
+            self.for_pieces(item, |slabs, piece| slabs.hold(piece));
+        }
+        self.items_mut().set_pins(item, pins + 1);
+        true
+    }
+
+    /// Takes a pin back; the last one frees an item that was unlinked meanwhile.
+    pub(super) fn unpin(&mut self, item: Handle) {
+        let pins = self.items().pins(item) - 1;
+        self.items_mut().set_pins(item, pins);
+        if pins == 0 {
+            self.release_chain(item);
+            if self.items().state(item) & state::LIVE == 0 {
+                self.free_chain(item);
+            }
+        }
+    }
+
+    /// The value without CRLF, in one piece.
+    pub(super) fn copy_value(&self, item: Handle) -> Vec<u8> {
+        let len = self.items().value_len(item);
+        let mut value = Vec::with_capacity(len + CRLF.len());
+        let mut span = self.first_span(item);
+        while span.len > 0 {
+            value.extend_from_slice(self.items().arena.bytes(span.at, span.len));
+            span = self.items().next_span(span);
+        }
+        value.truncate(len);
+        value
+    }
+
+    pub(super) fn first_span(&self, item: Handle) -> Span {
+        self.items().first_span(item)
+    }
+}
+
+/// A stretch of an item's value (CRLF included) within one chunk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    pub(super) at: usize,
+    pub(super) len: usize,
+    /// The piece that follows.
+    next: Handle,
+}
+
+impl crate::slab::items::Items {
+    /// Where the value starts.
+    pub(super) fn first_span(&self, item: Handle) -> Span {
+        let at = self.value_at(item);
+        let total = self.value_len(item) + CRLF.len();
+        if self.is_large(item) {
+            let in_head = (item.offset() + CHUNK_MAX - at).min(total);
+            Span { at, len: in_head, next: self.first_piece(item) }
+        } else {
+            Span { at, len: total, next: Handle::NONE }
+        }
+    }
+
+    /// The stretch after `span`; of length 0 behind the last.
+    pub(super) fn next_span(&self, span: Span) -> Span {
+        if span.next == Handle::NONE {
+            return Span { at: span.at, len: 0, next: Handle::NONE };
+        }
+        let piece = span.next;
+        Span { at: piece.offset() + PIECE_HEADER, len: self.piece_len(piece), next: self.next_piece(piece) }
+    }
+}

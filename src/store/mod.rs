@@ -1,0 +1,389 @@
+//! The cache itself: a plain library that knows keys, values, expiry and memory, and nothing of protocols, sockets
+//! or clocks.
+//!
+//! A [`Store`] is a few shards, each a complete small cache behind one `parking_lot::Mutex`; the hash of a key picks
+//! the shard. What a caller does with an item happens in a closure under that lock and must be short: encode a small
+//! value, or pin a large one and send it later. How many shards there are follows from the memory and the threads;
+//! see [`Config::shard_count`].
+//!
+//! `now` arguments are seconds of [`crate::clock`]; they may not go back.
+
+mod counters;
+mod evict;
+mod fetch;
+mod index;
+mod large;
+mod mover;
+mod report;
+mod shard;
+mod sweep;
+mod upload;
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam_utils::CachePadded;
+use foldhash::SharedSeed;
+use foldhash::fast::FoldHasher;
+use parking_lot::{Mutex, MutexGuard};
+
+pub use counters::{ClassCounters, ClassGauges, StoreTotals};
+pub use fetch::{Fetch, Found, Pinned, Visit};
+pub use report::{ClassReport, ListedItem};
+pub use upload::Upload;
+
+use crate::clock::Seconds;
+use crate::slab::arena::Mapping;
+use crate::slab::classes::PAGE;
+use crate::slab::items::VALUE_MAX;
+use shard::Shard;
+
+/// The longest key in bytes (protocol.txt, "Keys").
+pub const KEY_MAX: usize = 250;
+
+/// Memory that one shard should have at least, in bytes.
+const SHARD_BYTES: u64 = 16 << 20;
+
+/// How many of the largest items a shard must hold.
+const ITEMS_PER_SHARD_MIN: u64 = 8;
+
+/// Address space reserved for each byte of memory limit, so that the limit can be raised while running.
+const RESERVE_FACTOR: usize = 16;
+
+/// The largest arena in bytes: what 32-bit handles reach.
+const ARENA_MAX: usize = (u32::MAX as usize) * 8 / PAGE * PAGE;
+
+/// How a store is made.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Bytes for items and index together.
+    pub memory_bytes: u64,
+    /// The largest item in bytes, counted as memcached counts (`-I`).
+    pub item_max_bytes: u32,
+    /// Threads that will use the store.
+    pub threads: usize,
+    /// Whether items carry CAS numbers.
+    pub cas: bool,
+    /// Whether old items make room for new ones.
+    pub evictions: bool,
+    /// Whether pages move between classes.
+    pub page_moves: bool,
+    /// Whether to ask for huge pages.
+    pub huge_pages: bool,
+    /// Whether all memory will be locked: no address space is reserved beyond the limit then.
+    pub locked: bool,
+    /// Whether to keep a histogram of item sizes.
+    pub track_sizes: bool,
+}
+
+impl Config {
+    /// A store of `memory_bytes` for `threads` threads, all else as by default.
+    pub fn new(memory_bytes: u64, threads: usize) -> Config {
+        Config {
+            memory_bytes,
+            item_max_bytes: 1 << 20,
+            threads,
+            cas: true,
+            evictions: true,
+            page_moves: true,
+            huge_pages: false,
+            locked: false,
+            track_sizes: false,
+        }
+    }
+
+    /// A power of two: one shard for each 16 MiB, at most 4 for each thread, and none so small that it could not hold
+    /// eight of the largest items. Few shards lose few hits to half-empty pages; more wait less for each other.
+    pub fn shard_count(&self) -> usize {
+        let by_memory = self.memory_bytes / SHARD_BYTES;
+        let by_item = self.memory_bytes / (ITEMS_PER_SHARD_MIN * u64::from(self.item_max_bytes));
+        let by_threads = 4 * self.threads as u64;
+        let most = by_memory.min(by_item).min(by_threads).clamp(1, 512);
+        1 << most.ilog2()
+    }
+}
+
+/// How a value is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Always.
+    Set,
+    /// Only where nothing is.
+    Add,
+    /// Only where something is.
+    Replace,
+    /// Behind the value that is there; its flags and expiry stay.
+    Append,
+    /// Before the value that is there; its flags and expiry stay.
+    Prepend,
+    /// Only where the item's CAS number is this one.
+    Cas(u64),
+}
+
+/// A value to store, without the value.
+#[derive(Clone, Copy, Debug)]
+pub struct Put<'a> {
+    /// 1 to [`KEY_MAX`] bytes.
+    pub key: &'a [u8],
+    /// Opaque to the server.
+    pub client_flags: u32,
+    /// When the item dies.
+    pub expiry: Seconds,
+    /// Under which condition to store.
+    pub mode: Mode,
+}
+
+/// What became of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Stored, with this CAS number (0 with `-C`).
+    Stored {
+        /// The item's CAS number.
+        cas: u64,
+    },
+    /// The mode's condition was not met.
+    NotStored,
+    /// The item's CAS number is another.
+    Exists,
+    /// There is no item to compare with.
+    NotFound,
+    /// The value is larger than `-I` allows.
+    TooLarge,
+    /// There is no memory to be had.
+    NoMemory,
+}
+
+/// Why nothing was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Miss {
+    /// There is no such item.
+    Absent,
+    /// There was one and its time was over; it is gone now.
+    Expired,
+}
+
+/// What to do to a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delta {
+    /// Add, wrapping at 2^64.
+    Incr(u64),
+    /// Subtract, stopping at 0.
+    Decr(u64),
+}
+
+/// What became of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeltaOutcome {
+    /// It is this now.
+    Value {
+        /// The new number.
+        number: u64,
+        /// The item's new CAS number.
+        cas: u64,
+    },
+    /// There is no such item.
+    NotFound,
+    /// The value is not a decimal number of 64 bits.
+    NonNumeric,
+    /// There is no memory for the longer number.
+    NoMemory,
+}
+
+/// The hash of keys, with a secret of this store.
+#[derive(Clone, Copy, Debug)]
+struct KeyHasher {
+    seed: u64,
+    shared: &'static SharedSeed,
+}
+
+impl KeyHasher {
+    fn random() -> KeyHasher {
+        // The standard library's hasher state is seeded by the operating system.
+        let draw = |n: u64| RandomState::new().hash_one(n);
+        // Lives as long as the process, as stores do; a test that makes many leaks a few bytes for each.
+        KeyHasher { seed: draw(1), shared: Box::leak(Box::new(SharedSeed::from_u64(draw(2)))) }
+    }
+
+    #[inline]
+    fn hash(self, key: &[u8]) -> u64 {
+        let mut hasher = FoldHasher::with_seed(self.seed, self.shared);
+        hasher.write(key);
+        hasher.finish()
+    }
+}
+
+/// One shard and the memory it uses. The shard goes first when both are dropped.
+#[derive(Debug)]
+struct Slot {
+    shard: Mutex<Shard>,
+    mapping: Mapping,
+}
+
+#[derive(Debug)]
+struct Inner {
+    slots: Box<[CachePadded<Slot>]>,
+    hasher: KeyHasher,
+    /// The last CAS number given out.
+    last_cas: CachePadded<AtomicU64>,
+    config: Config,
+}
+
+/// A handle on the store; clones share it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+impl Store {
+    /// Makes an empty store.
+    ///
+    /// # Errors
+    /// When the kernel refuses the address space, or huge pages that were asked for.
+    pub fn new(config: Config) -> io::Result<Store> {
+        let count = config.shard_count();
+        let budget = shard_budget(config.memory_bytes, count);
+        let hasher = KeyHasher::random();
+        let slots = (0..count)
+            .map(|_| {
+                let mapping = reserve(&config, budget)?;
+                let shard = Shard::new(mapping.arena(), &config, budget, hasher);
+                Ok(CachePadded::new(Slot { shard: Mutex::new(shard), mapping }))
+            })
+            .collect::<io::Result<_>>()?;
+        Ok(Store { inner: Arc::new(Inner { slots, hasher, last_cas: CachePadded::default(), config }) })
+    }
+
+    /// How the store was made.
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    #[inline]
+    fn hash(&self, key: &[u8]) -> u64 {
+        self.inner.hasher.hash(key)
+    }
+
+    #[inline]
+    fn slot_of(&self, hash: u64) -> usize {
+        (hash >> 48) as usize & (self.inner.slots.len() - 1)
+    }
+
+    #[inline]
+    fn lock(&self, hash: u64) -> MutexGuard<'_, Shard> {
+        self.inner.slots[self.slot_of(hash)].shard.lock()
+    }
+
+    fn shards(&self) -> impl Iterator<Item = MutexGuard<'_, Shard>> {
+        self.inner.slots.iter().map(|slot| slot.shard.lock())
+    }
+
+    #[inline]
+    fn next_cas(&self) -> u64 {
+        if self.inner.config.cas { self.inner.last_cas.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 }
+    }
+
+    /// Whether an item of this shape is small enough (memcached's formula: a header of 48 bytes, 8 for the CAS number,
+    /// the key and a NUL, 4 for flags that are not 0, the value and its CRLF).
+    pub fn fits(&self, key_len: usize, client_flags: u32, value_len: usize) -> bool {
+        let cas = if self.inner.config.cas { 8 } else { 0 };
+        let flags = if client_flags == 0 { 0 } else { 4 };
+        let bytes = (48 + cas + key_len + 1 + flags + 2).saturating_add(value_len);
+        bytes <= self.inner.config.item_max_bytes as usize && value_len <= VALUE_MAX
+    }
+
+    /// Stores a value that is in memory.
+    #[inline]
+    pub fn put(&self, put: &Put<'_>, value: &[u8], now: Seconds) -> Outcome {
+        debug_assert!((1..=KEY_MAX).contains(&put.key.len()));
+        if !self.fits(put.key.len(), put.client_flags, value.len()) {
+            return Outcome::TooLarge;
+        }
+        let hash = self.hash(put.key);
+        let cas = self.next_cas();
+        self.lock(hash).put(hash, put, value, now, cas)
+    }
+
+    /// Deletes an item.
+    ///
+    /// # Errors
+    /// The [`Miss`] when there is none.
+    pub fn delete(&self, key: &[u8], now: Seconds) -> Result<(), Miss> {
+        let hash = self.hash(key);
+        self.lock(hash).delete(hash, key, now)
+    }
+
+    /// Deletes whatever is there, without counting it: what was to replace it could not be stored.
+    pub fn discard(&self, key: &[u8]) {
+        let hash = self.hash(key);
+        self.lock(hash).delete_quietly(hash, key);
+    }
+
+    /// incr and decr.
+    pub fn add_delta(&self, key: &[u8], delta: Delta, now: Seconds) -> DeltaOutcome {
+        let hash = self.hash(key);
+        let cas = self.next_cas();
+        self.lock(hash).add_delta(hash, key, delta, now, cas)
+    }
+
+    /// Everything stored before `at` dies then; what is stored before now dies at once when `at` is not later than
+    /// `now`. Replaces a flush that is still to come.
+    pub fn flush(&self, at: Seconds, now: Seconds) {
+        for mut shard in self.shards() {
+            // One that has come due is not replaced.
+            shard.begin(now);
+            shard.flush_at = at;
+            if at <= now {
+                shard.flush();
+            }
+        }
+    }
+
+    /// Changes the memory limit. False when `bytes` is more than the address space reserved at start. Memory above a
+    /// lower limit is given back by [`Store::maintain`].
+    pub fn set_memory_limit(&self, bytes: u64) -> bool {
+        let budget = shard_budget(bytes, self.inner.slots.len());
+        if self.inner.slots.iter().any(|slot| budget > slot.mapping.arena().len()) || self.inner.config.locked {
+            return false;
+        }
+        for mut shard in self.shards() {
+            shard.set_budget(budget);
+        }
+        true
+    }
+
+    /// A slice of background work on every shard: `1 / slices` of the expiry sweep, a flush that has come due, memory
+    /// above a lowered limit. Each lock is held for well under a millisecond at a time.
+    pub fn maintain(&self, slices: usize, now: Seconds) {
+        for slot in &self.inner.slots {
+            let mut pages = slot.shard.lock().page_count() / slices + 1;
+            while pages > 0 {
+                let step = pages.min(64);
+                pages -= step;
+                let mut drop_more = slot.shard.lock().maintain(step, now);
+                while drop_more {
+                    drop_more = slot.shard.lock().maintain(0, now);
+                }
+            }
+        }
+    }
+}
+
+fn shard_budget(memory_bytes: u64, shards: usize) -> usize {
+    ((memory_bytes / shards as u64) as usize).max(16 * PAGE)
+}
+
+/// Reserves more than the budget, so that the limit can be raised; as much as the kernel lets us have.
+fn reserve(config: &Config, budget: usize) -> io::Result<Mapping> {
+    let whole_pages = |bytes: usize| bytes.min(ARENA_MAX).next_multiple_of(PAGE);
+    if !config.locked
+        && let Ok(mapping) = Mapping::reserve(whole_pages(budget * RESERVE_FACTOR), config.huge_pages)
+    {
+        return Ok(mapping);
+    }
+    Mapping::reserve(whole_pages(budget), config.huge_pages)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! Pages move to the classes where they earn the most hits.
+//!
+//! The score of a class is the hits that one of its pages earns per operation of the shard: over the next few live
+//! items at the hand, the mean frequency (an item that was not used counts a quarter, an expired one nothing), times
+//! the live items per page, divided by the operations since the hand last passed that page. A class that has evicted
+//! a page's worth of items asks for a page of the class with the lowest score, and gets it when its own score is
+//! several times that. Measured against moving by age, which is memcached's rule, in `docs/storage.md`.
+
+use super::shard::Shard;
+use crate::clock::Seconds;
+use crate::slab::classes::ClassId;
+use crate::slab::items::{Handle, state};
+
+/// Live items looked at for a score.
+const SCORE_ITEMS: usize = 16;
+
+/// Chunks looked at for them.
+const SCORE_CHUNKS_MAX: usize = 64;
+
+/// Classes whose score is refreshed at each question.
+const SCORES_REFRESHED: usize = 4;
+
+/// By how much the asking class must earn more than the giving one.
+const GAIN_MIN: f64 = 4.0;
+
+/// How much dearer the last page of a class is.
+const LAST_PAGE_WEIGHT: f64 = 4.0;
+
+/// What an item that was not used since the hand passed counts.
+const UNUSED_WEIGHT: f64 = 0.25;
+
+/// Pages tried when the first ones cannot be emptied.
+const PAGES_TRIED: usize = 4;
+
+impl Shard {
+    /// Moves a page to `class` if there is one that earns little enough elsewhere. True when the pool has it.
+    pub(super) fn move_a_page_to(&mut self, class: ClassId, now: Seconds) -> bool {
+        self.refresh_score(class, now);
+        for _ in 0..SCORES_REFRESHED {
+            self.score_at = (self.score_at + 1) % self.slabs.classes.len() as ClassId;
+            self.refresh_score(self.score_at, now);
+        }
+        let Some((donor, score)) = self.poorest(Some(class)) else { return false };
+        if score * GAIN_MIN > self.classes[class as usize].score {
+            return false;
+        }
+        self.empty_a_page(donor, now, Referenced::Rescue)
+    }
+
+    /// Empties a page of the class that earns least, whatever the price. True when the pool grew (or its page was
+    /// given back because the limit fell).
+    pub(super) fn drop_a_page(&mut self, now: Seconds) -> bool {
+        let mut tried = 0u128;
+        while let Some((donor, _)) = self.poorest_of(|class| tried & 1 << class == 0) {
+            if self.empty_a_page(donor, now, Referenced::Drop) {
+                return true;
+            }
+            tried |= 1 << donor;
+        }
+        false
+    }
+
+    fn poorest(&self, except: Option<ClassId>) -> Option<(ClassId, f64)> {
+        self.poorest_of(|class| Some(class) != except)
+    }
+
+    fn poorest_of(&self, may: impl Fn(ClassId) -> bool) -> Option<(ClassId, f64)> {
+        let mut poorest: Option<(ClassId, f64)> = None;
+        for class in 0..self.slabs.classes.len() as ClassId {
+            let pages = self.slabs.by_class[class as usize].pages.len();
+            if pages == 0 || !may(class) {
+                continue;
+            }
+            let weight = if pages == 1 { LAST_PAGE_WEIGHT } else { 1.0 };
+            let score = self.classes[class as usize].score * weight;
+            if poorest.is_none_or(|(_, lowest)| score < lowest) {
+                poorest = Some((class, score));
+            }
+        }
+        poorest
+    }
+
+    /// Measures what a page of `class` earns; see the module.
+    fn refresh_score(&mut self, class: ClassId, now: Seconds) {
+        let of_class = &self.slabs.by_class[class as usize];
+        let Some(&at_hand) = of_class.pages.get(of_class.hand_page) else {
+            self.classes[class as usize].score = 0.0;
+            return;
+        };
+        let (mut position, mut number) = (of_class.hand_page, of_class.hand_chunk);
+        let (mut seen, mut worth) = (0usize, 0.0);
+        for _ in 0..SCORE_CHUNKS_MAX {
+            let page = of_class.pages[position];
+            if number >= self.slabs.pages[page as usize].carved {
+                position = (position + 1) % of_class.pages.len();
+                number = 0;
+                continue;
+            }
+            let chunk = self.slabs.chunk(page, number);
+            number += 1;
+            let bits = self.items().state(chunk);
+            if bits & state::LIVE == 0 {
+                continue;
+            }
+            seen += 1;
+            worth += match bits & state::FREQUENCY {
+                _ if self.items().is_expired(chunk, now) => 0.0,
+                0 => UNUSED_WEIGHT,
+                uses => f64::from(uses),
+            };
+            if seen == SCORE_ITEMS {
+                break;
+            }
+        }
+        // A class whose few items just had to go is judged by the one that is to come, not by nothing.
+        let mean = if seen == 0 { UNUSED_WEIGHT } else { worth / seen as f64 };
+        let live_per_page = (of_class.live + 1) as f64 / of_class.pages.len() as f64;
+        let ticks = self.tick.saturating_sub(self.slabs.pages[at_hand as usize].passed).max(1);
+        self.classes[class as usize].score = mean * live_per_page / ticks as f64;
+    }
+
+    /// Empties the page at the hand of `donor` (or one of the next few), so that it goes to the pool.
+    fn empty_a_page(&mut self, donor: ClassId, now: Seconds, referenced: Referenced) -> bool {
+        for _ in 0..PAGES_TRIED {
+            let of_class = &self.slabs.by_class[donor as usize];
+            let Some(&page) = of_class.pages.get(of_class.hand_page) else { return false };
+            // The hand leaves first, so that what is rescued does not evict its neighbours.
+            self.slabs.skip_page(donor);
+            if self.slabs.pages[page as usize].held > 0 {
+                self.totals.pages_busy += 1;
+                continue;
+            }
+            self.slabs.close(page);
+            self.empty(page, now, referenced);
+            if self.slabs.reopen(page) {
+                self.totals.slabs_moved += 1;
+                return true;
+            }
+            self.totals.pages_busy += 1;
+        }
+        false
+    }
+
+    fn empty(&mut self, page: u32, now: Seconds, referenced: Referenced) {
+        for number in 0..self.slabs.pages[page as usize].carved {
+            let chunk = self.slabs.chunk(page, number);
+            let bits = self.items().state(chunk);
+            let (item, is_piece) = if bits & state::LIVE != 0 {
+                (chunk, false)
+            } else if bits & state::PIECE != 0 {
+                (self.items().owner(chunk), true)
+            } else {
+                continue;
+            };
+            let bits = self.items().state(item);
+            if bits & state::LIVE == 0 || self.items().pins(item) > 0 {
+                continue;
+            }
+            if self.items().is_expired(item, now) {
+                self.counters(item).reclaimed += 1;
+                self.note_expired(item);
+                self.unlink(item);
+                continue;
+            }
+            if referenced == Referenced::Rescue && bits & state::FREQUENCY > 0 {
+                if self.rescue(chunk, is_piece, now) {
+                    self.counters(item).rescued += 1;
+                    continue;
+                }
+                // Making room may have evicted the very item.
+                if self.items().state(item) & state::LIVE == 0 {
+                    continue;
+                }
+            }
+            self.note_evicted(item, now);
+            self.unlink(item);
+        }
+    }
+
+    /// Copies a used item or piece to another chunk of its class. False when there is none, or when making room for
+    /// it evicted the item itself.
+    fn rescue(&mut self, chunk: Handle, is_piece: bool, now: Seconds) -> bool {
+        let class = self.slabs.class_of(chunk);
+        let Some(target) = self.slabs.take(class).or_else(|| {
+            let evicted = self.evict(class, now);
+            if evicted { self.slabs.take(class) } else { None }
+        }) else {
+            return false;
+        };
+        let alive = self.items().state(chunk) & (state::LIVE | state::PIECE) != 0;
+        if !alive {
+            self.slabs.release_hold(target);
+            self.slabs.give(target);
+            return true;
+        }
+        let size = self.slabs.classes.size(class);
+        self.items_mut().arena.copy_within(chunk.offset(), target.offset(), size);
+        if is_piece {
+            self.relink_piece(chunk, target);
+        } else {
+            self.relink_item(chunk, target);
+        }
+        self.slabs.release_hold(target);
+        self.items_mut().set_state(chunk, 0);
+        self.slabs.give(chunk);
+        true
+    }
+
+    fn relink_item(&mut self, from: Handle, to: Handle) {
+        let hash = self.hash_of(to);
+        self.index.replace(hash, from, to);
+        self.slabs.count_dead(from);
+        self.slabs.count_live(to);
+        let expiry = self.items().expiry(to);
+        self.slabs.page_of(to).note_expiry(expiry);
+        if self.items().is_large(to) {
+            let mut piece = self.items().first_piece(to);
+            while piece != Handle::NONE {
+                self.items_mut().set_owner(piece, to);
+                piece = self.items().next_piece(piece);
+            }
+        }
+    }
+
+    fn relink_piece(&mut self, from: Handle, to: Handle) {
+        let owner = self.items().owner(to);
+        let mut piece = self.items().first_piece(owner);
+        if piece == from {
+            self.items_mut().set_first_piece(owner, to);
+            return;
+        }
+        while piece != Handle::NONE {
+            let next = self.items().next_piece(piece);
+            if next == from {
+                self.items_mut().set_next_piece(piece, to);
+                return;
+            }
+            piece = next;
+        }
+    }
+}
+
+/// What becomes of used items in a page that is emptied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Referenced {
+    /// Copied elsewhere in their class if that has room.
+    Rescue,
+    /// Dropped like the rest.
+    Drop,
+}

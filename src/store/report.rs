@@ -1,0 +1,154 @@
+//! What the store tells about itself.
+
+use std::collections::BTreeMap;
+
+use super::counters::{ClassCounters, ClassGauges, StoreTotals};
+use super::shard::{SIZE_STEP, Shard};
+use super::{Outcome, Store};
+use crate::clock::Seconds;
+use crate::slab::classes::ClassId;
+use crate::slab::items::{Head, state};
+
+/// One size class over all shards.
+#[derive(Clone, Copy, Debug)]
+pub struct ClassReport {
+    /// The class, counted from 1 as memcached does.
+    pub class: usize,
+    /// What it counted.
+    pub counters: ClassCounters,
+    /// How it stands.
+    pub gauges: ClassGauges,
+}
+
+/// One item of a dump.
+#[derive(Clone, Debug)]
+pub struct ListedItem {
+    /// The key.
+    pub key: Vec<u8>,
+    /// Bytes of the value.
+    pub value_len: usize,
+    /// When it dies.
+    pub expiry: Seconds,
+}
+
+impl Shard {
+    pub(super) fn page_count(&self) -> usize {
+        self.slabs.pages.len()
+    }
+
+    pub(super) fn no_memory_for(&mut self, head: &Head<'_>) -> Outcome {
+        let bytes = self.items().bytes_needed(head.key.len(), head.client_flags, head.value_len);
+        let class = self.slabs.classes.class_of(bytes).unwrap_or(self.slabs.classes.largest());
+        self.no_memory(class)
+    }
+
+    fn add_gauges(&self, class: ClassId, gauges: &mut ClassGauges, now: Seconds) {
+        let of_class = &self.slabs.by_class[class as usize];
+        let state = &self.classes[class as usize];
+        gauges.chunk_size = self.slabs.classes.size(class) as u64;
+        gauges.chunks_per_page = self.slabs.classes.chunks_per_page(class) as u64;
+        gauges.total_pages += of_class.pages.len() as u64;
+        gauges.used_chunks += of_class.used as u64;
+        gauges.number += of_class.live as u64;
+        gauges.mem_requested += state.bytes as u64;
+        gauges.evicted_time = gauges.evicted_time.max(state.evicted_time);
+        gauges.age = gauges.age.max(self.age_at_hand(class, now));
+    }
+
+    /// Seconds since the first live item behind the hand was used.
+    fn age_at_hand(&self, class: ClassId, now: Seconds) -> u64 {
+        let of_class = &self.slabs.by_class[class as usize];
+        let Some(&page) = of_class.pages.get(of_class.hand_page) else { return 0 };
+        (of_class.hand_chunk..self.slabs.pages[page as usize].carved)
+            .map(|number| self.slabs.chunk(page, number))
+            .find(|&chunk| self.items().state(chunk) & state::LIVE != 0)
+            .map_or(0, |item| u64::from(now.saturating_sub(self.items().accessed(item))))
+    }
+}
+
+impl Store {
+    /// Counts and gauges over all shards and classes.
+    pub fn totals(&self) -> StoreTotals {
+        let mut totals = StoreTotals::default();
+        for shard in self.shards() {
+            let bytes: usize = shard.classes.iter().map(|class| class.bytes).sum();
+            totals.add(&StoreTotals {
+                curr_items: shard.index.len() as u64,
+                bytes: bytes as u64,
+                index_bytes: shard.index.bytes() as u64,
+                index_buckets: shard.index.buckets() as u64,
+                free_pages: shard.slabs.free_pages() as u64,
+                resident_pages: shard.slabs.resident() as u64,
+                ..shard.totals
+            });
+        }
+        totals
+    }
+
+    /// The classes that have a page or ever counted anything, ascending.
+    pub fn classes(&self, now: Seconds) -> Vec<ClassReport> {
+        let mut reports: BTreeMap<usize, ClassReport> = BTreeMap::new();
+        for shard in self.shards() {
+            for class in 0..shard.slabs.classes.len() {
+                let report = reports.entry(class).or_insert(ClassReport {
+                    class: class + 1,
+                    counters: ClassCounters::default(),
+                    gauges: ClassGauges::default(),
+                });
+                report.counters.add(&shard.classes[class].counters);
+                shard.add_gauges(class as ClassId, &mut report.gauges, now);
+            }
+        }
+        reports.into_values().collect()
+    }
+
+    /// Zeroes what was counted; gauges stay.
+    pub fn reset_counters(&self) {
+        for mut shard in self.shards() {
+            for class in &mut shard.classes {
+                class.counters = ClassCounters::default();
+            }
+            shard.totals = StoreTotals::default();
+        }
+    }
+
+    /// Live items by size: bytes rounded up to 32, and how many. `None` when no histogram is kept.
+    pub fn sizes(&self) -> Option<BTreeMap<u64, u64>> {
+        let mut sizes = BTreeMap::new();
+        for shard in self.shards() {
+            for (&step, &count) in shard.sizes.as_ref()? {
+                if count > 0 {
+                    *sizes.entry(u64::from(step) * SIZE_STEP as u64).or_insert(0) += count as u64;
+                }
+            }
+        }
+        Some(sizes)
+    }
+
+    /// Up to `most` live items of `class` (counted from 1), in no order. Locks one shard at a time.
+    pub fn list_class(&self, class: usize, most: usize, now: Seconds) -> Vec<ListedItem> {
+        let mut listed = Vec::new();
+        for shard in self.shards() {
+            let Some(of_class) = class.checked_sub(1).and_then(|class| shard.slabs.by_class.get(class)) else {
+                continue;
+            };
+            for &page in &of_class.pages {
+                for number in 0..shard.slabs.pages[page as usize].carved {
+                    if listed.len() >= most {
+                        return listed;
+                    }
+                    let item = shard.slabs.chunk(page, number);
+                    let items = shard.items();
+                    if items.state(item) & state::LIVE != 0 && !items.is_expired(item, now) {
+                        listed.push(ListedItem {
+                            key: items.key(item).to_vec(),
+                            value_len: items.value_len(item),
+                            expiry: items.expiry(item),
+                        });
+                    }
+                }
+            }
+        }
+        listed
+    }
+}

@@ -1,0 +1,461 @@
+//! One shard: a complete small cache behind one lock, single-threaded inside.
+//!
+//! Every operation starts with [`Shard::begin`], which carries out a flush that has come due, so that no operation
+//! ever sees an item that should be dead. Time and CAS numbers come in as arguments.
+
+use std::collections::HashMap;
+
+use super::counters::{ClassCounters, StoreTotals};
+use super::index::Index;
+use super::{Config, KeyHasher, Mode, Outcome, Put};
+use crate::clock::Seconds;
+use crate::slab::arena::Arena;
+use crate::slab::classes::{ClassId, PAGE};
+use crate::slab::items::{Handle, Head, Items, state};
+use crate::slab::pages::Slabs;
+
+/// No flush is pending.
+pub(super) const NO_FLUSH: Seconds = Seconds::MAX;
+
+/// Bytes that one column of the histogram of sizes covers.
+pub(super) const SIZE_STEP: usize = 32;
+
+/// What a class needs beyond its pages.
+#[derive(Debug, Default)]
+pub(super) struct ClassState {
+    pub(super) counters: ClassCounters,
+    /// Bytes of the live items.
+    pub(super) bytes: usize,
+    /// Evictions since the last page was asked for.
+    pub(super) evicted_since: usize,
+    /// Chunks that other classes lent while this one has no page.
+    pub(super) borrowed: usize,
+    /// Hits that one page earns per tick; see `mover`.
+    pub(super) score: f64,
+    /// Seconds the last victim had been idle.
+    pub(super) evicted_time: u64,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Shard {
+    pub(super) slabs: Slabs,
+    pub(super) index: Index,
+    pub(super) classes: Vec<ClassState>,
+    pub(super) hasher: KeyHasher,
+    /// Bytes for pages, tables and index together.
+    pub(super) budget: usize,
+    /// Operations so far: the time that page scores are measured in.
+    pub(super) tick: u64,
+    /// When everything stored before dies.
+    pub(super) flush_at: Seconds,
+    pub(super) evictions: bool,
+    pub(super) page_moves: bool,
+    /// Bytes of chunks that uploads hold.
+    pub(super) upload_bytes: usize,
+    /// Next page the expiry sweep looks at.
+    pub(super) sweep_at: usize,
+    /// Next class whose score is refreshed.
+    pub(super) score_at: ClassId,
+    pub(super) totals: StoreTotals,
+    /// Live items by size in steps of [`SIZE_STEP`], when kept (`-o track_sizes`).
+    pub(super) sizes: Option<HashMap<u32, i64>>,
+}
+
+impl Shard {
+    pub(super) fn new(arena: Arena, config: &Config, budget: usize, hasher: KeyHasher) -> Shard {
+        let slabs = Slabs::new(arena, config.cas, budget / PAGE);
+        let classes = (0..slabs.classes.len()).map(|_| ClassState::default()).collect();
+        let mut shard = Shard {
+            slabs,
+            index: Index::new(budget),
+            classes,
+            hasher,
+            budget,
+            tick: 0,
+            flush_at: NO_FLUSH,
+            evictions: config.evictions,
+            page_moves: config.page_moves,
+            upload_bytes: 0,
+            sweep_at: 0,
+            score_at: 0,
+            totals: StoreTotals::default(),
+            sizes: config.track_sizes.then(HashMap::new),
+        };
+        shard.fit_pages();
+        shard
+    }
+
+    #[inline]
+    pub(super) fn items(&self) -> &Items {
+        &self.slabs.items
+    }
+
+    #[inline]
+    pub(super) fn items_mut(&mut self) -> &mut Items {
+        &mut self.slabs.items
+    }
+
+    /// What every operation does first.
+    #[inline]
+    pub(super) fn begin(&mut self, now: Seconds) {
+        self.tick += 1;
+        if now >= self.flush_at {
+            self.flush();
+        }
+    }
+
+    #[inline]
+    pub(super) fn class_state(&mut self, item: Handle) -> &mut ClassState {
+        let class = self.slabs.class_of(item);
+        &mut self.classes[class as usize]
+    }
+
+    /// Keeps the byte gauge of the item's class, and the histogram of sizes if there is one.
+    #[inline]
+    fn count_bytes(&mut self, item: Handle, removed: usize, added: usize) {
+        let class = self.class_state(item);
+        class.bytes = class.bytes + added - removed;
+        if let Some(sizes) = &mut self.sizes {
+            for (bytes, step) in [(removed, -1), (added, 1)] {
+                if bytes > 0 {
+                    *sizes.entry(bytes.div_ceil(SIZE_STEP) as u32).or_insert(0) += step;
+                }
+            }
+        }
+    }
+
+    /// The counters of the class that `item` lies in.
+    #[inline]
+    pub(super) fn counters(&mut self, item: Handle) -> &mut ClassCounters {
+        &mut self.class_state(item).counters
+    }
+
+    pub(super) fn hash_of(&self, item: Handle) -> u64 {
+        self.hasher.hash(self.items().key(item))
+    }
+
+    #[inline]
+    fn find(&self, hash: u64, key: &[u8]) -> Option<Handle> {
+        let items = self.items();
+        self.index.find(hash, |item| items.key(item) == key)
+    }
+
+    /// The live item of `key`. An expired one is freed and reported as such.
+    #[inline]
+    pub(super) fn lookup(&mut self, hash: u64, key: &[u8], now: Seconds) -> Lookup {
+        match self.find(hash, key) {
+            None => Lookup::Absent,
+            Some(item) if self.items().is_expired(item, now) => {
+                self.note_expired(item);
+                self.unlink_hashed(hash, item);
+                Lookup::Expired
+            }
+            Some(item) => Lookup::Found(item),
+        }
+    }
+
+    pub(super) fn live(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<Handle> {
+        match self.lookup(hash, key, now) {
+            Lookup::Found(item) => Some(item),
+            _ => None,
+        }
+    }
+
+    /// Marks a use: the clock hand will pass the item by, and `fetched` shows.
+    #[inline]
+    pub(super) fn bump(&mut self, item: Handle, now: Seconds, fetched: bool) {
+        let items = self.items_mut();
+        let old = items.state(item);
+        let mut new = if fetched { old | state::FETCHED } else { old };
+        if new & state::FREQUENCY < state::FREQUENCY {
+            new += 1;
+        }
+        if new != old {
+            items.set_state(item, new);
+        }
+        if items.accessed(item) != now {
+            items.set_accessed(item, now);
+        }
+    }
+
+    pub(super) fn note_expired(&mut self, item: Handle) {
+        let fetched = self.items().state(item) & state::FETCHED != 0;
+        self.counters(item).expired_unfetched += u64::from(!fetched);
+    }
+
+    /// Takes a live item out of the index and frees it, at the latest when its last pin goes.
+    pub(super) fn unlink(&mut self, item: Handle) {
+        self.unlink_hashed(self.hash_of(item), item);
+    }
+
+    pub(super) fn unlink_hashed(&mut self, hash: u64, item: Handle) {
+        self.index.remove(hash, item);
+        self.kill(item);
+    }
+
+    /// Frees an item that is no longer in the index, at the latest when its last pin goes.
+    pub(super) fn kill(&mut self, item: Handle) {
+        let bytes = self.items().item_bytes(item);
+        self.count_bytes(item, bytes, 0);
+        self.slabs.count_dead(item);
+        let items = self.items_mut();
+        let dead = items.state(item) & !state::LIVE;
+        items.set_state(item, dead);
+        if items.pins(item) == 0 {
+            self.free_chain(item);
+        }
+    }
+
+    /// Puts a written item, whose chunks are still taken, where readers find it, in the place of any other of its key.
+    pub(super) fn publish(&mut self, hash: u64, item: Handle, cas: u64, expiry: Seconds) {
+        let bytes = self.items().item_bytes(item);
+        self.items_mut().set_cas(item, cas);
+        self.items_mut().set_state(item, state::LIVE);
+        let items = self.items();
+        let key = items.key(item);
+        match self.index.find(hash, |other| items.key(other) == key) {
+            Some(old) => {
+                self.index.replace(hash, old, item);
+                self.kill(old);
+            }
+            None => {
+                let (hasher, items) = (self.hasher, &self.slabs.items);
+                self.index.insert(hash, item, |entry| hasher.hash(items.key(entry)));
+            }
+        }
+        self.count_bytes(item, 0, bytes);
+        self.slabs.count_live(item);
+        self.slabs.page_of(item).note_expiry(expiry);
+        self.release_chain(item);
+        self.totals.total_items += 1;
+    }
+
+    /// set, add, replace, append, prepend and cas of a value that is in memory. `cas` is the number the item gets.
+    pub(super) fn put(&mut self, hash: u64, put: &Put<'_>, value: &[u8], now: Seconds, cas: u64) -> Outcome {
+        self.begin(now);
+        let old = self.live(hash, put.key, now);
+        self.count_set(put, value.len());
+        match self.admit(old, put.mode, now) {
+            Err(refusal) => refusal,
+            Ok(Store::Replace) => self.write(hash, old, put, value, now, cas),
+            Ok(Store::Join(old)) => self.join(hash, old, put.mode, value, now, cas),
+        }
+    }
+
+    /// Whether the mode lets the value in, given what is there.
+    pub(super) fn admit(&mut self, old: Option<Handle>, mode: Mode, now: Seconds) -> Result<Store, Outcome> {
+        let Some(old) = old else {
+            return match mode {
+                Mode::Set | Mode::Add => Ok(Store::Replace),
+                Mode::Cas(_) => Err(Outcome::NotFound),
+                Mode::Replace | Mode::Append | Mode::Prepend => Err(Outcome::NotStored),
+            };
+        };
+        match mode {
+            Mode::Set | Mode::Replace => Ok(Store::Replace),
+            Mode::Add => {
+                self.bump(old, now, false);
+                Err(Outcome::NotStored)
+            }
+            // An item never carries 0, but without CAS numbers (-C) all do, and 0 must not match them.
+            Mode::Cas(expected) if expected != 0 && expected == self.items().cas(old) => {
+                self.counters(old).cas_hits += 1;
+                Ok(Store::Replace)
+            }
+            Mode::Cas(_) => {
+                self.counters(old).cas_badval += 1;
+                Err(Outcome::Exists)
+            }
+            Mode::Append | Mode::Prepend => Ok(Store::Join(old)),
+        }
+    }
+
+    /// memcached counts a set when it has found the room, whatever becomes of it.
+    pub(super) fn count_set(&mut self, put: &Put<'_>, value_len: usize) {
+        let bytes = self.items().bytes_needed(put.key.len(), put.client_flags, value_len);
+        let class = self.slabs.classes.class_of(bytes).unwrap_or(self.slabs.classes.largest());
+        self.classes[class as usize].counters.cmd_set += 1;
+    }
+
+    /// Stores the value under its key, over `old` where that is possible.
+    fn write(
+        &mut self,
+        hash: u64,
+        old: Option<Handle>,
+        put: &Put<'_>,
+        value: &[u8],
+        now: Seconds,
+        cas: u64,
+    ) -> Outcome {
+        let head = Head {
+            key: put.key,
+            client_flags: put.client_flags,
+            expiry: put.expiry,
+            accessed: now,
+            value_len: value.len(),
+        };
+        let bytes = self.items().bytes_needed(put.key.len(), put.client_flags, value.len());
+        let Some(class) = self.slabs.classes.class_of(bytes) else {
+            return self.write_large(hash, &head, &[value], cas, now);
+        };
+        if let Some(old) = old
+            && self.may_overwrite(old, class)
+        {
+            self.overwrite(old, &head, value, bytes, cas);
+            return Outcome::Stored { cas };
+        }
+        let Some(item) = self.allocate_indexed(hash, class, now) else {
+            return self.no_memory(class);
+        };
+        self.items_mut().write_head(item, &head, false);
+        self.items_mut().write_value(item, value);
+        self.publish(hash, item, cas, put.expiry);
+        Outcome::Stored { cas }
+    }
+
+    pub(super) fn no_memory(&mut self, class: ClassId) -> Outcome {
+        self.classes[class as usize].counters.outofmemory += 1;
+        Outcome::NoMemory
+    }
+
+    /// Whether a new item of `class` may be written over the live item `old`: nobody is sending it, and its chunk is
+    /// of the size the new one wants.
+    #[inline]
+    fn may_overwrite(&self, old: Handle, class: ClassId) -> bool {
+        let items = self.items();
+        self.slabs.class_of(old) == class && items.pins(old) == 0 && !items.is_large(old)
+    }
+
+    fn overwrite(&mut self, old: Handle, head: &Head<'_>, value: &[u8], bytes: usize, cas: u64) {
+        let before = self.items().item_bytes(old);
+        let frequency = self.items().state(old) & state::FREQUENCY;
+        self.count_bytes(old, before, bytes);
+        let items = self.items_mut();
+        items.write_head(old, head, false);
+        items.write_value(old, value);
+        items.set_cas(old, cas);
+        items.set_state(old, state::LIVE | frequency);
+        self.slabs.page_of(old).note_expiry(head.expiry);
+        self.totals.total_items += 1;
+    }
+
+    /// append and prepend: the value joined to that of `old`, whose flags and expiry stay.
+    pub(super) fn join(&mut self, hash: u64, old: Handle, mode: Mode, value: &[u8], now: Seconds, cas: u64) -> Outcome {
+        let items = self.items();
+        let old_len = items.value_len(old);
+        let joined_len = old_len + value.len();
+        let client_flags = items.client_flags(old);
+        let bytes = items.bytes_needed(items.key_len(old), client_flags, joined_len);
+        let class = self.slabs.classes.class_of(bytes);
+        if class.is_some_and(|class| self.may_overwrite(old, class)) {
+            self.join_in_place(old, mode, value, cas);
+            self.bump(old, now, false);
+            return Outcome::Stored { cas };
+        }
+        // Making room may not take the old item away, so it is pinned meanwhile.
+        let key = self.items().key(old).to_vec();
+        let head =
+            Head { key: &key, client_flags, expiry: self.items().expiry(old), accessed: now, value_len: joined_len };
+        if !self.pin(old) {
+            return Outcome::NotStored;
+        }
+        let old_value = self.copy_value(old);
+        let outcome = match mode {
+            Mode::Prepend => self.write_parts(hash, &head, class, [value, &old_value], cas, now),
+            _ => self.write_parts(hash, &head, class, [&old_value, value], cas, now),
+        };
+        self.unpin(old);
+        match outcome {
+            // What memcached says when there is no memory for the joined item.
+            Outcome::NoMemory => Outcome::NotStored,
+            other => other,
+        }
+    }
+
+    fn write_parts(
+        &mut self,
+        hash: u64,
+        head: &Head<'_>,
+        class: Option<ClassId>,
+        parts: [&[u8]; 2],
+        cas: u64,
+        now: Seconds,
+    ) -> Outcome {
+        let Some(class) = class else {
+            return self.write_large(hash, head, &parts, cas, now);
+        };
+        let Some(item) = self.allocate_indexed(hash, class, now) else {
+            return self.no_memory(class);
+        };
+        self.items_mut().write_head(item, head, false);
+        self.items_mut().write_value(item, &parts.concat());
+        self.publish(hash, item, cas, head.expiry);
+        Outcome::Stored { cas }
+    }
+
+    fn join_in_place(&mut self, item: Handle, mode: Mode, value: &[u8], cas: u64) {
+        let before = self.items().item_bytes(item);
+        self.count_bytes(item, before, before + value.len());
+        let items = self.items_mut();
+        let old_len = items.value_len(item);
+        let at = items.value_at(item);
+        if mode == Mode::Prepend {
+            items.arena.copy_within(at, at + value.len(), old_len);
+            items.arena.bytes_mut(at, value.len()).copy_from_slice(value);
+        } else {
+            items.arena.bytes_mut(at + old_len, value.len()).copy_from_slice(value);
+        }
+        items.arena.bytes_mut(at + old_len + value.len(), 2).copy_from_slice(b"\r\n");
+        items.set_value_len(item, old_len + value.len());
+        items.set_cas(item, cas);
+        let unfetched = items.state(item) & !state::FETCHED;
+        items.set_state(item, unfetched);
+    }
+
+    /// Puts `digits` in the place of the value of a small item: in the same chunk where nobody is sending it, padded
+    /// with blanks when they are shorter (memcached keeps the length); else in a new item.
+    pub(super) fn rewrite_number(&mut self, hash: u64, item: Handle, digits: &[u8], now: Seconds, cas: u64) -> Outcome {
+        let items = self.items();
+        let old_len = items.value_len(item);
+        let free_to_write = items.pins(item) == 0;
+        if digits.len() <= old_len && free_to_write {
+            let at = items.value_at(item);
+            let items = self.items_mut();
+            let target = items.arena.bytes_mut(at, old_len);
+            target[..digits.len()].copy_from_slice(digits);
+            target[digits.len()..].fill(b' ');
+            items.set_cas(item, cas);
+            self.bump(item, now, false);
+            return Outcome::Stored { cas };
+        }
+        let key = self.items().key(item).to_vec();
+        let client_flags = self.items().client_flags(item);
+        let put = Put { key: &key, client_flags, expiry: self.items().expiry(item), mode: Mode::Set };
+        self.write(hash, Some(item), &put, digits, now, cas)
+    }
+
+    /// Frees the item of `key`, live or not; for values that could not be stored.
+    pub(super) fn delete_quietly(&mut self, hash: u64, key: &[u8]) {
+        if let Some(item) = self.find(hash, key) {
+            self.unlink_hashed(hash, item);
+        }
+    }
+}
+
+/// What a mode asks for once it is admitted.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Store {
+    /// The value as it is.
+    Replace,
+    /// The value joined to this item's.
+    Join(Handle),
+}
+
+/// What was found under a key.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Lookup {
+    Found(Handle),
+    Absent,
+    Expired,
+}

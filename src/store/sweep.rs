@@ -1,0 +1,129 @@
+//! What nobody touches any more: expired items, flushed ones, pages above a lowered limit.
+
+use super::shard::{NO_FLUSH, Shard};
+use crate::clock::{NEVER, Seconds};
+use crate::slab::items::{Handle, state};
+use crate::slab::pages::NO_CLASS;
+
+/// Pages whose items one sweep step walks at most; the others it only looks at in the page table.
+const WALKS_MAX: usize = 8;
+
+/// Pages that one step drops at most to get below a lowered limit.
+const DROPS_MAX: usize = 16;
+
+impl Shard {
+    /// Looks at the next `pages` pages, frees what has expired there, and returns how many items that were.
+    pub(super) fn sweep(&mut self, pages: usize, now: Seconds) -> usize {
+        let mut freed = 0;
+        let mut walks = 0;
+        for _ in 0..pages.min(self.slabs.pages.len()) {
+            if walks == WALKS_MAX {
+                break;
+            }
+            if self.sweep_at >= self.slabs.pages.len() {
+                self.sweep_at = 0;
+                self.totals.sweeps += 1;
+            }
+            let page = &self.slabs.pages[self.sweep_at];
+            if page.class != NO_CLASS && page.expiry_min != NEVER && page.expiry_min <= now {
+                freed += self.sweep_page(self.sweep_at as u32, now);
+                walks += 1;
+            }
+            self.sweep_at += 1;
+        }
+        freed
+    }
+
+    fn sweep_page(&mut self, page: u32, now: Seconds) -> usize {
+        let mut freed = 0;
+        let mut lowest = NEVER;
+        for number in 0..self.slabs.pages[page as usize].carved {
+            let item = self.slabs.chunk(page, number);
+            if self.items().state(item) & state::LIVE == 0 {
+                continue;
+            }
+            let expiry = self.items().expiry(item);
+            self.counters(item).crawler_items_checked += 1;
+            if self.items().is_expired(item, now) {
+                self.counters(item).crawler_reclaimed += 1;
+                self.note_expired(item);
+                self.unlink(item);
+                freed += 1;
+                // Its last item gone, the page went to the pool.
+                if self.slabs.pages[page as usize].class == NO_CLASS {
+                    return freed;
+                }
+            } else if expiry != NEVER && (lowest == NEVER || expiry < lowest) {
+                lowest = expiry;
+            }
+        }
+        self.slabs.pages[page as usize].expiry_min = lowest;
+        freed
+    }
+
+    /// One slice of background work: `pages` pages of the sweep, and pages given back after the limit fell. True when
+    /// more pages are to be dropped at once.
+    pub(super) fn maintain(&mut self, pages: usize, now: Seconds) -> bool {
+        self.begin(now);
+        self.sweep(pages, now);
+        for _ in 0..DROPS_MAX {
+            if self.slabs.resident() <= self.slabs.pages_max() {
+                return false;
+            }
+            if !self.slabs.discard_free_page() && !self.drop_a_page(now) {
+                return false;
+            }
+        }
+        self.slabs.resident() > self.slabs.pages_max()
+    }
+
+    /// Changes the budget. Pages above it are given back by [`Shard::maintain`].
+    pub(super) fn set_budget(&mut self, budget: usize) {
+        self.budget = budget;
+        self.fit_pages();
+    }
+
+    /// Everything stored so far is gone. Costs as much as there are pages, not items.
+    pub(super) fn flush(&mut self) {
+        self.flush_at = NO_FLUSH;
+        self.index.clear();
+        // Chunks that are being sent or written keep their pages. Their neighbours are freed one by one, and so are
+        // the items with a piece there, before any page is cleared as a whole.
+        for page in 0..self.slabs.pages.len() as u32 {
+            if self.slabs.pages[page as usize].held > 0 {
+                self.flush_held_page(page);
+            }
+        }
+        for page in 0..self.slabs.pages.len() as u32 {
+            let entry = &self.slabs.pages[page as usize];
+            if entry.class != NO_CLASS && entry.held == 0 {
+                self.slabs.clear_page(page);
+            }
+        }
+        for class in 0..self.classes.len() {
+            if self.slabs.by_class[class].live == 0 {
+                self.classes[class].bytes = 0;
+            }
+        }
+        if let Some(sizes) = &mut self.sizes {
+            sizes.clear();
+        }
+    }
+
+    fn flush_held_page(&mut self, page: u32) {
+        for number in 0..self.slabs.pages[page as usize].carved {
+            let chunk = self.slabs.chunk(page, number);
+            let bits = self.items().state(chunk);
+            let item = if bits & state::LIVE != 0 {
+                chunk
+            } else if bits & state::PIECE != 0 {
+                self.items().owner(chunk)
+            } else {
+                continue;
+            };
+            if item != Handle::NONE && self.items().state(item) & state::LIVE != 0 {
+                self.kill(item);
+            }
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use larder::cli;
+use larder::{cli, server};
 
 fn main() -> ExitCode {
     let settings = match cli::parse(std::env::args_os()) {
@@ -13,6 +13,6 @@ fn main() -> ExitCode {
     for line in cli::notices(&settings) {
         log::warn!("{line}");
     }
-    // The end of the process, not of `main`: threads that a stop ran out of patience with end with it.
-    std::process::exit(larder::server::run(settings))
+    let status = server::run(settings);
+    ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX))
 }

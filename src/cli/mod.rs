@@ -29,9 +29,6 @@ use std::process::ExitCode;
 use crate::settings::Settings;
 use draft::Draft;
 
-/// The memcached whose command line and protocols we follow.
-pub const MEMCACHED_VERSION: &str = "1.6.45";
-
 /// A command line was wrong in a way for which memcached ends with 1.
 const EXIT_FAILURE: i32 = 1;
 /// A command line was wrong in a way for which memcached ends with sysexits' EX_USAGE.
@@ -117,7 +114,7 @@ const THREADS_ADVISED_MAX: usize = 64;
 /// `/^memcached (\d\.\d\.\d+)/`, and refuses anything below 1.6; deployment checks match `-V` the same way. memcached's
 /// own test library only tests that the line is not `memcached 1.1.x`. So our own name comes second.
 fn version_line() -> String {
-    format!("memcached {MEMCACHED_VERSION} (larder {})\n", env!("CARGO_PKG_VERSION"))
+    format!("memcached {} (larder {})\n", crate::MEMCACHED_VERSION, env!("CARGO_PKG_VERSION"))
 }
 
 /// What `-i` prints.

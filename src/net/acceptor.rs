@@ -234,7 +234,10 @@ impl Complaints {
             self.kept_back += 1;
             return;
         }
-        log::warn!("{line} (kept back {} such lines before)", self.kept_back);
+        match self.kept_back {
+            0 => log::warn!("{line}"),
+            kept_back => log::warn!("{line} (and {kept_back} such lines before)"),
+        }
         *self = Complaints { last: Some(now), kept_back: 0 };
     }
 }

@@ -57,3 +57,50 @@ impl Signals {
 }
 
 const STOPPING: [i32; 3] = [SIGINT, SIGTERM, SIGUSR1];
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    use rustix::process::{Pid, Signal, kill_process};
+
+    use super::*;
+
+    /// Set in a child, which is this test program again: signals belong to a whole process.
+    const IN_CHILD: &str = "LARDER_TEST_SIGNALS_CHILD";
+
+    #[test]
+    fn first_stop_is_a_wish_and_the_second_ends_the_process() {
+        if std::env::var_os(IN_CHILD).is_some() {
+            wait_and_never_stop();
+        }
+        let name = "server::signals::tests::first_stop_is_a_wish_and_the_second_ends_the_process";
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name, "--nocapture"])
+            .env(IN_CHILD, "1")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        // The test harness prints lines of its own, and the start of one before ours.
+        let mut until = |end: &str| assert!(lines.any(|line| line.ends_with(end)), "no line {end}");
+        let send = |signal| kill_process(Pid::from_child(&child), signal).unwrap();
+
+        until("installed");
+        send(Signal::HUP);
+        until("Reload");
+        send(Signal::TERM);
+        until("Stop(\"SIGTERM\")");
+        send(Signal::INT);
+        assert_eq!(child.wait().unwrap().code(), Some(status::FAILURE));
+    }
+
+    fn wait_and_never_stop() -> ! {
+        let mut signals = Signals::install().unwrap();
+        println!("installed");
+        loop {
+            println!("{:?}", signals.wait());
+        }
+    }
+}

@@ -34,6 +34,7 @@ pub(crate) struct Sample {
 }
 
 /// All samples of one server in one row.
+#[derive(Default)]
 pub(crate) struct Series {
     /// What the server calls its version.
     pub(crate) version: String,
@@ -48,22 +49,25 @@ struct Rig {
     traffic: Traffic,
 }
 
-/// Measures every contestant in this row, round by round; the order turns each round, so that a drift of the machine
-/// falls on all alike.
+/// Measures every contestant in this row, round by round.
+///
+/// Each round starts fresh servers: where the kernel happens to place a server's memory is worth up to a quarter with
+/// large values, and would else look like a difference between the servers. The order turns, so that a drift of the
+/// machine falls on all alike.
 pub(crate) fn row(row: &Row, contestants: &[Contestant], arguments: &Arguments) -> Result<Vec<Series>, String> {
-    let mut rigs = Vec::new();
-    for contestant in contestants {
-        let rig = Rig::set_up(row, contestant, arguments).map_err(|why| format!("{}: {why}", contestant.name))?;
-        rigs.push(rig);
-    }
-    let mut series: Vec<Series> =
-        rigs.iter().map(|rig| Series { version: rig.server.version().to_owned(), samples: Vec::new() }).collect();
+    let mut series: Vec<Series> = contestants.iter().map(|_| Series::default()).collect();
     for round in 0..arguments.rounds() as usize {
-        for turn in 0..rigs.len() {
-            let at = (round + turn) % rigs.len();
-            let sample =
-                rigs[at].sample(arguments.seconds()).map_err(|why| format!("{}: {why}", contestants[at].name))?;
-            series[at].samples.push(sample);
+        let order = (0..contestants.len()).map(|turn| (round + turn) % contestants.len());
+        let mut rigs = Vec::new();
+        for at in order {
+            let contestant = &contestants[at];
+            let rig = Rig::set_up(row, contestant, arguments).map_err(|why| format!("{}: {why}", contestant.name))?;
+            rigs.push((at, rig));
+        }
+        for (at, rig) in &mut rigs {
+            let sample = rig.sample(arguments.seconds()).map_err(|why| format!("{}: {why}", contestants[*at].name))?;
+            series[*at].version = rig.server.version().to_owned();
+            series[*at].samples.push(sample);
         }
     }
     Ok(series)
@@ -107,7 +111,7 @@ impl Rig {
     }
 }
 
-/// Stores every key of the row once.
+/// Stores every key of the row once, or fills an evicting cache with the keys that are popular.
 fn fill(row: &Row, server: &Server) -> Result<(), String> {
     let filling = row.workload.filling();
     let mut fleet = Fleet::connect(server.address(), FILLING_CONNECTIONS).map_err(|error| error.to_string())?;

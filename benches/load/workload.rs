@@ -72,7 +72,8 @@ impl Workload {
         }
     }
 
-    /// The same keys and values, each stored once, in order.
+    /// Writes of the same keys and values: each once, in order; or, where keys may be lost, as popular as they are, so
+    /// that a cache too small for all begins with what it would hold.
     pub(crate) fn filling(&self) -> Self {
         let value_bytes = self.sizes.bytes_max().max(1);
         Workload {
@@ -80,7 +81,10 @@ impl Workload {
             mix: Mix::SETS,
             depth: (FILL_BATCH_BYTES / value_bytes).clamp(1, 32),
             keys_per_fetch: 1,
-            popularity: Popularity::Sequential,
+            popularity: match self.losses {
+                Losses::Forbidden => Popularity::Sequential,
+                Losses::Allowed => self.popularity,
+            },
             ..self.clone()
         }
     }

@@ -57,6 +57,8 @@ pub struct Shared {
     pub detail: AtomicBool,
     /// These statistics.
     pub prefixes: Prefixes,
+    /// The level of `slabs automove` now.
+    pub automove: AtomicU8,
     /// The memory limit in bytes now (`cache_memlimit` changes it).
     pub memory_limit_bytes: AtomicU64,
 }
@@ -88,6 +90,7 @@ impl Shared {
             verbosity: AtomicU8::new(settings.verbosity),
             detail: AtomicBool::new(settings.detail),
             prefixes: Prefixes::new(settings.prefix_delimiter),
+            automove: AtomicU8::new(settings.slab_automove),
             memory_limit_bytes: AtomicU64::new(settings.memory_limit_bytes),
             settings,
         })

@@ -94,6 +94,8 @@ struct Uploading {
 #[derive(Debug, Default)]
 pub struct Session {
     phase: Phase,
+    /// The line of a storage command is here and its value is not.
+    awaits_value: bool,
 }
 
 impl Session {
@@ -166,6 +168,7 @@ impl Session {
     /// What the session is doing, for `stats conns`.
     pub fn activity(&self) -> Activity {
         match self.phase {
+            Phase::Command if self.awaits_value => Activity::Nread,
             Phase::Command | Phase::Keys(_) | Phase::SkipLine => Activity::Read,
             Phase::Swallow { .. } => Activity::Swallow,
             Phase::Upload(_) => Activity::Nread,

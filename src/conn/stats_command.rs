@@ -30,7 +30,7 @@ pub(super) fn answer(arguments: &[u8], out: &mut Outbox, cx: &Context<'_>) {
     } else if is("cachedump") {
         cachedump(words, out, cx);
     } else if is("conns") {
-        say_all(&stats::conns::all(cx.shared, cx.now), out);
+        say_all(&stats::conns::all(cx), out);
     } else {
         match group {
             b"items" => say_all(&stats::classes::items(cx.shared, cx.now), out),

@@ -9,7 +9,9 @@ use super::{
 use crate::command::KEY_MAX;
 use crate::exec::Context;
 use crate::exec::admin::{FlushOutcome, LimitOutcome};
-use crate::protocol::text::parse::{self, KeysLine, Reason, Refusal, Reply, Request, ShutdownWord, StoreLine};
+use crate::protocol::text::parse::{
+    self, AutomoveChange, KeysLine, Reason, Refusal, Reply, Request, ShutdownWord, StoreLine,
+};
 use crate::protocol::text::reply::{self, line};
 use crate::store::{DeltaOutcome, Fetch, Found, Outcome, Put};
 
@@ -19,6 +21,7 @@ const BINARY_MAGIC: u8 = 0x80;
 impl Session {
     #[inline]
     pub(super) fn command(&mut self, input: &[u8], out: &mut Outbox, cx: &Context<'_>) -> Step {
+        self.awaits_value = false;
         let Some(end) = memchr(b'\n', input) else { return self.unfinished_line(input) };
         let (request_line, behind) = input.split_at(end + 1);
         if cx.shared.verbosity() > 1 {
@@ -173,6 +176,7 @@ impl Session {
             return Step::answered(line_len + need);
         }
         if behind.len() < WAITING_VALUE_BYTES.min(need) {
+            self.awaits_value = true;
             return Step::starved(line_len + WAITING_VALUE_BYTES.min(need));
         }
         match cx.begin_upload(&put, store.value_len) {
@@ -308,6 +312,12 @@ fn execute(request: &Request<'_>, out: &mut Outbox, cx: &Context<'_>) {
                 LimitOutcome::Refused => line::LIMIT_REFUSED,
             };
             say(out, answer, reply);
+        }
+        Request::Automove { change, reply } => {
+            if let AutomoveChange::Level(level) = change {
+                cx.set_automove(level);
+            }
+            say(out, line::OK, reply);
         }
         Request::Stats { arguments } => super::stats_command::answer(arguments, out, cx),
         Request::Version => reply::version_line(out.bytes()),

@@ -46,6 +46,12 @@ impl Context<'_> {
         self.shared.verbosity.store(level, Ordering::Relaxed);
     }
 
+    /// slabs automove: whether pages move between classes (0 no; 1 and 2 yes).
+    pub fn set_automove(&self, level: u8) {
+        self.shared.automove.store(level, Ordering::Relaxed);
+        self.shared.store.set_page_moves(self.shared.settings.slab_reassign && level > 0);
+    }
+
     /// cache_memlimit.
     pub fn set_memory_limit(&self, mebibytes: u32) -> LimitOutcome {
         if mebibytes < LIMIT_MIN_MIB {

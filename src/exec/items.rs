@@ -24,11 +24,17 @@ impl Context<'_> {
             Ok(read) => Some(read),
             Err(miss) => {
                 missed.add(1);
-                if miss == Miss::Expired {
-                    counters.get_expired.add(1);
-                }
+                self.count_miss(miss);
                 None
             }
+        }
+    }
+
+    fn count_miss(&self, miss: Miss) {
+        match miss {
+            Miss::Absent => {}
+            Miss::Expired => self.counters.get_expired.add(1),
+            Miss::Flushed => self.counters.get_flushed.add(1),
         }
     }
 
@@ -98,9 +104,7 @@ impl Context<'_> {
             Ok(()) => true,
             Err(miss) => {
                 self.counters.delete_misses.add(1);
-                if miss == Miss::Expired {
-                    self.counters.get_expired.add(1);
-                }
+                self.count_miss(miss);
                 false
             }
         }

@@ -18,4 +18,6 @@ pub struct Context<'a> {
     pub counters: &'a WorkerCounters,
     /// The second it is.
     pub now: Seconds,
+    /// Descriptor of the connection that asks, for `stats conns`.
+    pub fd: i32,
 }

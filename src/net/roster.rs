@@ -59,7 +59,12 @@ impl Roster {
     /// Notes what `fd` does since its last command at `last_command`.
     pub fn note(&self, fd: i32, activity: Activity, last_command: Seconds) {
         if let Some(slot) = self.slots.get(fd as usize) {
-            slot.store(u64::from(last_command) << 8 | activity as u64, Ordering::Relaxed);
+            let word = u64::from(last_command) << 8 | activity as u64;
+            // Neighbouring descriptors belong to other workers: an unchanged word is left alone, so that their cache
+            // line stays shared.
+            if slot.load(Ordering::Relaxed) != word {
+                slot.store(word, Ordering::Relaxed);
+            }
         }
     }
 

@@ -253,8 +253,9 @@ impl Loop {
     /// Reads if the session needs input, feeds the session, sends its replies.
     fn serve(&mut self, id: usize) -> io::Result<After> {
         let shared = Arc::clone(&self.shared);
-        let cx = Context { shared: &shared, counters: &shared.counters[self.index], now: self.now };
         let Some(Some(connection)) = self.connections.get_mut(id) else { return Ok(After::Wait) };
+        let counters = &shared.counters[self.index];
+        let cx = Context { shared: &shared, counters, now: self.now, fd: connection.fd };
         let kept = connection.take_input(&mut self.buffer);
         self.kept_bytes -= kept.freed as u64;
         let mut filled = kept.len;

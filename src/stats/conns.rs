@@ -1,15 +1,16 @@
 //! `stats conns`: every listener and client by descriptor.
 
 use super::Stats;
-use crate::clock::Seconds;
+use crate::exec::Context;
 use crate::net::roster::Activity;
-use crate::shared::Shared;
 use crate::sys::peer;
 
-/// `stats conns`. Addresses come from the kernel; a descriptor that closed meanwhile is left out.
-pub fn all(shared: &Shared, now: Seconds) -> Stats {
+/// `stats conns`, asked for by the connection of `cx`. Addresses come from the kernel; a descriptor that closed meanwhile is left out.
+pub fn all(cx: &Context<'_>) -> Stats {
     let mut stats = Stats::default();
-    for (fd, activity, last_command) in shared.roster.list() {
+    let now = cx.now;
+    for (fd, activity, last_command) in cx.shared.roster.list() {
+        let activity = if fd == cx.fd { Activity::ParseCmd } else { activity };
         let Some(local) = peer::local_address(fd) else { continue };
         if activity == Activity::Listening {
             stats.add(format!("{fd}:addr"), local);

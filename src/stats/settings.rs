@@ -45,7 +45,7 @@ pub fn all(shared: &Shared) -> Stats {
     stats.add_flag("maxconns_fast", settings.maxconns_fast);
     stats.add("hashpower_init", settings.hashpower);
     stats.add_flag("slab_reassign", settings.slab_reassign);
-    stats.add("slab_automove", settings.slab_automove);
+    stats.add("slab_automove", shared.automove.load(Ordering::Relaxed));
     stats.add("slab_automove_ratio", format!("{:.2}", settings.slab_automove_ratio));
     stats.add("slab_automove_window", settings.slab_automove_window);
     stats.add("slab_chunk_max", settings.slab_chunk_max_bytes);

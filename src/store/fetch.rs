@@ -175,6 +175,7 @@ impl Store {
             Lookup::Found(item) => item,
             Lookup::Absent => return Err(Miss::Absent),
             Lookup::Expired => return Err(Miss::Expired),
+            Lookup::Flushed => return Err(Miss::Flushed),
         };
         let result = read(&mut Found { shard: &mut shard, inner: &self.inner, slot, item });
         match how.touch {
@@ -203,6 +204,7 @@ impl Shard {
             }
             Lookup::Absent => Err(Miss::Absent),
             Lookup::Expired => Err(Miss::Expired),
+            Lookup::Flushed => Err(Miss::Flushed),
         }
     }
 

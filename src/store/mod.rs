@@ -41,8 +41,9 @@ use crate::slab::classes::PAGE;
 use crate::slab::items::VALUE_MAX;
 use shard::Shard;
 
-/// Memory that one shard should have at least, in bytes.
-const SHARD_BYTES: u64 = 16 << 20;
+/// Memory that one shard should have at least, in bytes. At -m 64 and two threads, four shards of 16 MiB cost 0.7 % of
+/// the hits of one shard, which in turn cost 12 % more processor time; two lie between.
+const SHARD_BYTES: u64 = 32 << 20;
 
 /// How many of the largest items a shard must hold.
 const ITEMS_PER_SHARD_MIN: u64 = 8;
@@ -92,7 +93,7 @@ impl Config {
         }
     }
 
-    /// A power of two: one shard for each 16 MiB, at most 4 for each thread, and none so small that it could not hold
+    /// A power of two: one shard for each 32 MiB, at most 4 for each thread, and none so small that it could not hold
     /// eight of the largest items. Few shards lose few hits to half-empty pages; more wait less for each other.
     pub fn shard_count(&self) -> usize {
         let by_memory = self.memory_bytes / SHARD_BYTES;
@@ -143,6 +144,8 @@ pub enum Miss {
     Absent,
     /// There was one and its time was over; it is gone now.
     Expired,
+    /// A flush took it. Only told for the first miss of a key, and for a limited number of keys.
+    Flushed,
 }
 
 /// What became of a number.
@@ -309,6 +312,13 @@ impl Store {
             if at <= now {
                 shard.flush();
             }
+        }
+    }
+
+    /// Whether pages move between classes from now on.
+    pub fn set_page_moves(&self, page_moves: bool) {
+        for mut shard in self.shards() {
+            shard.page_moves = page_moves;
         }
     }
 

@@ -3,7 +3,7 @@
 //! Every operation starts with [`Shard::begin`], which carries out a flush that has come due, so that no operation
 //! ever sees an item that should be dead. Time and CAS numbers come in as arguments.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::counters::{ClassCounters, StoreTotals};
 use super::index::Index;
@@ -47,6 +47,8 @@ pub(super) struct Shard {
     pub(super) budget: usize,
     /// Operations so far: the time that page scores are measured in.
     pub(super) tick: u64,
+    /// Hashes of some keys that the last flush took, so that the next miss can say so (memcached's get_flushed).
+    pub(super) flushed: HashSet<u64>,
     /// When everything stored before dies.
     pub(super) flush_at: Seconds,
     pub(super) evictions: bool,
@@ -73,6 +75,7 @@ impl Shard {
             hasher,
             budget,
             tick: 0,
+            flushed: HashSet::new(),
             flush_at: NO_FLUSH,
             evictions: config.evictions,
             page_moves: config.page_moves,
@@ -145,7 +148,8 @@ impl Shard {
     #[inline]
     pub(super) fn lookup(&mut self, hash: u64, key: &[u8], now: Seconds) -> Lookup {
         match self.find(hash, key) {
-            None => Lookup::Absent,
+            None if self.flushed.is_empty() || !self.flushed.remove(&hash) => Lookup::Absent,
+            None => Lookup::Flushed,
             Some(item) if self.items().is_expired(item, now) => {
                 self.note_expired(item);
                 self.unlink_hashed(hash, item);
@@ -458,4 +462,5 @@ pub(super) enum Lookup {
     Found(Handle),
     Absent,
     Expired,
+    Flushed,
 }

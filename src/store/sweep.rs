@@ -11,6 +11,10 @@ const WALKS_MAX: usize = 8;
 /// Pages that one step drops at most to get below a lowered limit.
 const DROPS_MAX: usize = 16;
 
+/// Keys that a flush remembers, so that `get_flushed` counts them: memcached's is exact, ours up to this many a shard,
+/// because whole pages are cleared instead of items one by one.
+const FLUSHED_KEYS_MAX: usize = 256;
+
 impl Shard {
     /// Looks at the next `pages` pages, frees what has expired there, and returns how many items that were.
     pub(super) fn sweep(&mut self, pages: usize, now: Seconds) -> usize {
@@ -86,6 +90,7 @@ impl Shard {
     /// Everything stored so far is gone. Costs as much as there are pages, not items.
     pub(super) fn flush(&mut self) {
         self.flush_at = NO_FLUSH;
+        self.note_flushed();
         self.index.clear();
         // Chunks that are being sent or written keep their pages. Their neighbours are freed one by one, and so are
         // the items with a piece there, before any page is cleared as a whole.
@@ -107,6 +112,22 @@ impl Shard {
         }
         if let Some(sizes) = &mut self.sizes {
             sizes.clear();
+        }
+    }
+
+    /// Remembers some of the keys that go.
+    fn note_flushed(&mut self) {
+        self.flushed.clear();
+        for page in 0..self.slabs.pages.len() as u32 {
+            for number in 0..self.slabs.pages[page as usize].carved {
+                if self.flushed.len() == FLUSHED_KEYS_MAX {
+                    return;
+                }
+                let item = self.slabs.chunk(page, number);
+                if self.items().state(item) & state::LIVE != 0 {
+                    self.flushed.insert(self.hash_of(item));
+                }
+            }
         }
     }
 

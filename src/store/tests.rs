@@ -390,10 +390,10 @@ fn shards_follow_memory_threads_and_item_size() {
         Config { item_max_bytes: item_mib << 20, ..Config::new(mib << 20, threads) }.shard_count()
     };
     assert_eq!(count(1, 4, 1), 1);
-    assert_eq!(count(64, 4, 1), 4);
-    assert_eq!(count(64, 1, 1), 4);
+    assert_eq!(count(64, 4, 1), 2);
+    assert_eq!(count(256, 1, 1), 4);
     assert_eq!(count(1024, 4, 1), 16);
-    assert_eq!(count(1024, 64, 1), 64);
+    assert_eq!(count(1024, 64, 1), 32);
     assert_eq!(count(1024, 4, 128), 1);
 }
 

@@ -51,6 +51,15 @@ pub struct KeysLine {
     pub touch: Option<i32>,
 }
 
+/// What `slabs automove` changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AutomoveChange {
+    /// 0 off, 1 on, 2 eager.
+    Level(u8),
+    /// A ratio or window, which tunes memcached's mover and not ours.
+    Tuning,
+}
+
 /// `shutdown` and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShutdownWord {
@@ -120,6 +129,13 @@ pub enum Request<'a> {
         /// Whether to answer.
         reply: Reply,
     },
+    /// slabs automove: how eagerly pages move by themselves.
+    Automove {
+        /// What is to change.
+        change: AutomoveChange,
+        /// Whether to answer.
+        reply: Reply,
+    },
     /// stats, with the words behind it still to be read.
     Stats {
         /// Everything behind `stats`.
@@ -159,6 +175,8 @@ pub enum Reason {
     InvalidExptime,
     /// A delta that is not a number.
     InvalidDelta,
+    /// slabs automove window outside of 3 to 1800.
+    InvalidWindow,
 }
 
 /// A refused line.
@@ -338,6 +356,7 @@ fn administration(body: &[u8]) -> Result<Request<'_>, Refusal> {
             Some(mebibytes) => Ok(Request::MemoryLimit { mebibytes, reply }),
             None => Err(Refusal::new(Reason::UnknownCommand, reply)),
         },
+        b"slabs" => slabs(words, reply),
         b"shutdown" => {
             let how = match (words.next(), words.next()) {
                 (None, _) => ShutdownWord::Plain,
@@ -354,6 +373,36 @@ fn administration(body: &[u8]) -> Result<Request<'_>, Refusal> {
         _ if words.last_word().is_some_and(|word| word.starts_with(b"HTTP/")) => Err(Refusal::new(Reason::Http, reply)),
         _ => Err(Refusal::new(Reason::UnknownCommand, reply)),
     }
+}
+
+/// `slabs automove <level>|ratio <f>|freeratio <f>|window <secs>`; sub-commands may be shortened, as 1.6.45 compares.
+fn slabs(mut words: Words<'_>, reply: Reply) -> Result<Request<'_>, Refusal> {
+    let refused = |reason| Err(Refusal::new(reason, reply));
+    let (Some(command), Some(what)) = (words.next(), words.next()) else { return refused(Reason::UnknownCommand) };
+    if !b"automove".starts_with(command) {
+        return refused(Reason::UnknownCommand);
+    }
+    let argument = words.next();
+    let change = if b"ratio".starts_with(what) || b"freeratio".starts_with(what) {
+        let ratio = argument.and_then(|word| std::str::from_utf8(word).ok()).and_then(|word| word.parse::<f64>().ok());
+        if ratio.is_none() {
+            return refused(Reason::UnknownCommand);
+        }
+        AutomoveChange::Tuning
+    } else if b"window".starts_with(what) {
+        match argument.and_then(unsigned_32) {
+            None => return refused(Reason::BadFormat),
+            Some(3..=1800) => AutomoveChange::Tuning,
+            Some(_) => return refused(Reason::InvalidWindow),
+        }
+    } else {
+        match unsigned_32(what) {
+            None => return refused(Reason::BadFormat),
+            Some(level @ 0..=2) => AutomoveChange::Level(level as u8),
+            Some(_) => return refused(Reason::UnknownCommand),
+        }
+    };
+    Ok(Request::Automove { change, reply })
 }
 
 #[cfg(test)]
@@ -438,7 +487,7 @@ mod tests {
     #[test]
     fn the_rest() {
         let key: &[u8] = b"k";
-        let cases: [(&[u8], Request<'_>); 20] = [
+        let cases: [(&[u8], Request<'_>); 22] = [
             (b"delete k\r\n", Request::Delete { key, reply: Reply::Send }),
             (b"delete k 0\r\n", Request::Delete { key, reply: Reply::Send }),
             (b"delete k 10 noreply\r\n", Request::Delete { key, reply: Reply::Omit }),
@@ -457,6 +506,8 @@ mod tests {
             (b"mn\r\n", Request::Noop),
             (b"stats items\r\n", Request::Stats { arguments: b" items" }),
             (b"cache_memlimit 100\r\n", Request::MemoryLimit { mebibytes: 100, reply: Reply::Send }),
+            (b"slabs automove 2\r\n", Request::Automove { change: AutomoveChange::Level(2), reply: Reply::Send }),
+            (b"slabs automove ratio 0.5\r\n", Request::Automove { change: AutomoveChange::Tuning, reply: Reply::Send }),
             (b"shutdown\r\n", Request::Shutdown { how: ShutdownWord::Plain, reply: Reply::Send }),
             (b"shutdown graceful\r\n", Request::Shutdown { how: ShutdownWord::Graceful, reply: Reply::Send }),
         ];
@@ -467,7 +518,7 @@ mod tests {
 
     #[test]
     fn refusals_give_their_reason() {
-        let cases: [(&[u8], Reason); 22] = [
+        let cases: [(&[u8], Reason); 29] = [
             (b"\r\n", Reason::BadFormat),
             (b"\n", Reason::BadFormat),
             (b"a\r\n", Reason::BadFormat),
@@ -490,6 +541,13 @@ mod tests {
             (b"GET / HTTP/1.1\r\n", Reason::Http),
             (b"POST /set HTTP/1.0\r\n", Reason::Http),
             (b"HTTP/1.1\r\n", Reason::UnknownCommand),
+            (b"slabs\r\n", Reason::UnknownCommand),
+            (b"slabs automove\r\n", Reason::UnknownCommand),
+            (b"slabs automove 3\r\n", Reason::UnknownCommand),
+            (b"slabs automove invalid\r\n", Reason::BadFormat),
+            (b"slabs automove ratio x\r\n", Reason::UnknownCommand),
+            (b"slabs automove window x\r\n", Reason::BadFormat),
+            (b"slabs automove window 2\r\n", Reason::InvalidWindow),
         ];
         for (bytes, reason) in cases {
             assert_eq!(parse(bytes), Err(refused(reason)), "{}", String::from_utf8_lossy(bytes));

@@ -43,6 +43,8 @@ pub mod line {
         INVALID_DELTA = "CLIENT_ERROR invalid numeric delta argument",
         /// incr on something else.
         NON_NUMERIC = "CLIENT_ERROR cannot increment or decrement non-numeric value",
+        /// slabs automove window with a number that cannot be.
+        INVALID_WINDOW = "CLIENT_ERROR automove window too low or too high",
         /// `-F`.
         FLUSH_REFUSED = "CLIENT_ERROR flush_all not allowed",
         /// Above `-I`.
@@ -82,6 +84,7 @@ pub fn refusal(reason: Reason) -> &'static [u8] {
         Reason::BadFormat => line::BAD_FORMAT,
         Reason::InvalidExptime => line::INVALID_EXPTIME,
         Reason::InvalidDelta => line::INVALID_DELTA,
+        Reason::InvalidWindow => line::INVALID_WINDOW,
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`Session::feed`] is given what arrived and appends what is to be sent to an [`Outbox`] of the caller's; it says
 //! how much it took and what it waits for. It owns no buffer: what it could not take yet is the caller's to keep.
 
+mod ahead;
 pub mod outbox;
 mod stats_command;
 mod text;
@@ -103,6 +104,7 @@ impl Session {
     pub fn feed(&mut self, input: &[u8], out: &mut Outbox, cx: &Context<'_>, requests_max: u32) -> Progress {
         let mut consumed = 0;
         let mut requests = 0;
+        let mut prefetched = if cx.shared.store.wants_prefetch() { 0 } else { u32::MAX };
         loop {
             if out.is_full() {
                 return Progress { consumed, next: Next::Room };
@@ -110,10 +112,17 @@ impl Session {
             if requests == requests_max {
                 return Progress { consumed, next: Next::Turn };
             }
+            if prefetched == 0 && matches!(self.phase, Phase::Command) {
+                // Where nothing was recognised, the look is not repeated before some requests are done.
+                prefetched = ahead::prefetch(&input[consumed..], &cx.shared.store).max(1);
+            }
             let step = self.step(&input[consumed..], out, cx);
             consumed += step.consumed;
             match step.outcome {
-                Outcome::Answered => requests += 1,
+                Outcome::Answered => {
+                    requests += 1;
+                    prefetched = prefetched.saturating_sub(u32::from(prefetched != u32::MAX));
+                }
                 Outcome::Advanced => {}
                 Outcome::Starved { at_least } => return Progress { consumed, next: Next::Input { at_least } },
                 Outcome::Full => return Progress { consumed, next: Next::Room },

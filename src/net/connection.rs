@@ -7,7 +7,7 @@ use mio::event::Source;
 use mio::{Interest, Registry, Token};
 
 use super::mailbox::{Accepted, Socket};
-use super::worker::KEPT_INPUT_MAX;
+use super::worker::READ_BUFFER_BYTES;
 use crate::clock::Seconds;
 use crate::conn::{Outbox, Session};
 use crate::stats::counters::WorkerCounters;
@@ -87,7 +87,7 @@ impl Connection {
     /// Keeps input that the session did not take.
     pub(super) fn keep_input(&mut self, input: &[u8], kept_bytes: &mut u64) {
         debug_assert!(self.input.is_empty(), "input was kept twice");
-        debug_assert!(input.len() <= 2 * KEPT_INPUT_MAX);
+        debug_assert!(input.len() <= READ_BUFFER_BYTES);
         if !input.is_empty() {
             self.input = input.to_vec();
             *kept_bytes += self.input.capacity() as u64;

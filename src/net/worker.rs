@@ -30,10 +30,11 @@ use crate::shared::Shared;
 
 /// Bytes of the buffer that requests are read into. The first part takes what a connection had kept of an incomplete
 /// request; reads go behind it.
-pub const READ_BUFFER_BYTES: usize = 128 << 10;
+pub const READ_BUFFER_BYTES: usize = 96 << 10;
 
-/// Bytes that a connection may keep of its input: an incomplete request, or requests that wait for room.
-pub(super) const KEPT_INPUT_MAX: usize = 64 << 10;
+/// Bytes offered to one read. More would copy much of a large value through the buffer before it is known that it
+/// can be read straight into the store; less would cut large batches.
+const READ_BYTES: usize = 32 << 10;
 
 /// Bytes of all connections' own buffers together, when `-o read_buf_mem_limit` sets no other bound.
 const KEPT_BYTES_MAX: u64 = 32 << 20;
@@ -408,14 +409,15 @@ fn read(connection: &mut Connection, buffer: &mut [u8], filled: usize, cx: &Cont
     let result = match session.direct_room(cx).filter(|_| filled == 0) {
         Some(mut room) => {
             direct_bytes = room.bytes;
-            offered = if room.is_all { direct_bytes + buffer.len() } else { direct_bytes };
+            offered = if room.is_all { direct_bytes + READ_BYTES } else { direct_bytes };
             if room.is_all {
-                room.ranges.push(IoSliceMut::new(buffer));
+                room.ranges.push(IoSliceMut::new(&mut buffer[..READ_BYTES]));
             }
             socket.read_vectored(&mut room.ranges)
         }
         None => {
-            let room = &mut buffer[filled..];
+            let room_end = buffer.len().min(filled + READ_BYTES);
+            let room = &mut buffer[filled..room_end];
             offered = room.len();
             socket.read(room)
         }

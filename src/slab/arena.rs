@@ -143,6 +143,19 @@ impl Arena {
         unsafe { std::ptr::copy(source, target, len) }
     }
 
+    /// Asks the processor for the first bytes of an item, three cache lines of them.
+    #[inline]
+    pub(crate) fn prefetch(&self, at: usize) {
+        #[cfg(target_arch = "x86_64")]
+        for line in [0, 64, 128] {
+            let address = self.base.as_ptr().wrapping_add(at + line).cast::<i8>();
+            // SAFETY: a prefetch of any address is a hint that neither faults nor reads in the language's sense.
+            unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address) }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = at;
+    }
+
     /// Gives the memory of the range back to the kernel; it reads as zeroes afterwards.
     pub(crate) fn discard(&mut self, at: usize, len: usize) {
         let start = self.span(at, len);

@@ -14,6 +14,7 @@ mod fetch;
 mod index;
 mod large;
 mod mover;
+mod prefetch;
 mod report;
 mod shard;
 mod sweep;
@@ -22,7 +23,7 @@ mod upload;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crossbeam_utils::CachePadded;
 use foldhash::SharedSeed;
@@ -31,6 +32,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 pub use counters::{ClassCounters, ClassGauges, StoreTotals};
 pub use fetch::{Fetch, Found, Pinned, Visit};
+pub use prefetch::PREFETCH_KEYS;
 pub use report::{ClassReport, ListedItem};
 pub use upload::Upload;
 
@@ -202,6 +204,8 @@ struct Inner {
     hasher: KeyHasher,
     /// The last CAS number given out.
     last_cas: CachePadded<AtomicU64>,
+    /// Whether look-ups in advance pay; see `prefetch`.
+    wants_prefetch: AtomicBool,
     config: Config,
 }
 
@@ -227,7 +231,15 @@ impl Store {
                 Ok(CachePadded::new(Slot { shard: Mutex::new(shard), mapping }))
             })
             .collect::<io::Result<_>>()?;
-        Ok(Store { inner: Arc::new(Inner { slots, hasher, last_cas: CachePadded::default(), config }) })
+        Ok(Store {
+            inner: Arc::new(Inner {
+                slots,
+                hasher,
+                last_cas: CachePadded::default(),
+                wants_prefetch: AtomicBool::new(false),
+                config,
+            }),
+        })
     }
 
     /// How the store was made.
@@ -338,6 +350,7 @@ impl Store {
     /// A slice of background work on every shard: `1 / slices` of the expiry sweep, a flush that has come due, memory
     /// above a lowered limit. Each lock is held for well under a millisecond at a time.
     pub fn maintain(&self, slices: usize, now: Seconds) {
+        self.decide_prefetch();
         for slot in &self.inner.slots {
             let mut pages = slot.shard.lock().page_count() / slices + 1;
             while pages > 0 {

@@ -1,4 +1,29 @@
-//! Larder: a memcached-compatible cache server.
+//! Larder: a memcached-compatible cache server. This page is the picture of the crate; `docs/architecture.md` is the
+//! tour.
+//!
+//! ```text
+//!   socket ─► net ─► conn ─► protocol ─► conn ─► exec ─► store ─► slab
+//!             read   feed    parse              meaning  shard    bytes of an item
+//!   socket ◄─ net ◄─ conn::outbox ◄─ protocol (reply lines) ◄───────┘
+//! ```
+//!
+//! Modules in layer order; each leans on those above it:
+//!
+//! * [`clock`], [`command`]: seconds since start; the words that protocols and store share.
+//! * [`sys`]: the edge to the operating system, one function a call.
+//! * [`settings`]: what the operator asked for, as plain data.
+//! * `slab`: size classes, the arena, how an item lies in its chunk. The `unsafe` of the store is here.
+//! * [`store`]: the cache as a plain library: shards, index, eviction, expiry. No protocol, no socket, no clock.
+//! * [`protocol`]: bytes to requests and replies to bytes. No I/O, no lock, no state.
+//! * [`stats`], [`shared`]: what is counted, and what all threads of one server share.
+//! * [`exec`]: what a command means, once for every protocol.
+//! * [`conn`]: one connection without its socket.
+//! * [`net`]: listeners, the accept thread, workers. The only user of mio.
+//! * [`cli`]: flags as rows of data, and the pages made from them.
+//! * [`server`]: assembly: start, signals, stop.
+//!
+//! A few plain tables (`net::listen_spec`, `net::roster`) are named from above and below; `docs/architecture.md` lists
+//! these places.
 
 /// The version that clients are told: that of the memcached whose behaviour we follow. They choose what they send by
 /// it, and libmemcached refuses a major version of 0. Our own is in `-V` and `-h`.

@@ -1,7 +1,7 @@
 //! What the operator asked for: one value per flag and `-o` option, with memcached 1.6.45's defaults.
 //!
 //! This is plain data, filled by `cli` and never changed afterwards. What an administrator may change while the
-//! server runs (verbosity, the memory limit, ...) lives in `crate::runtime`.
+//! server runs (verbosity, the memory limit, ...) lives in `crate::shared`.
 
 use std::path::PathBuf;
 

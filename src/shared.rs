@@ -12,7 +12,7 @@ use crate::net::roster::Roster;
 use crate::settings::Settings;
 use crate::stats::counters::WorkerCounters;
 use crate::stats::prefixes::Prefixes;
-use crate::store::{Config, Store};
+use crate::store::{Config, Store, Sweep};
 
 /// Calls of [`Shared::maintain`] for one sweep over all memory.
 const SWEEP_TICKS: usize = 600;
@@ -99,7 +99,8 @@ impl Shared {
     /// Background work of a tenth of a second: a part of the expiry sweep, which goes over all memory once a minute,
     /// a flush that has come due, memory above a lowered limit.
     pub fn maintain(&self) {
-        self.store.maintain(SWEEP_TICKS, self.clock.now());
+        let sweep = if self.settings.lru_crawler { Sweep::On } else { Sweep::Off };
+        self.store.maintain(SWEEP_TICKS, sweep, self.clock.now());
     }
 
     /// The `-v` level now.

@@ -127,7 +127,7 @@ pub(super) static FLAGS: &[Row] = &[
         Ok(())
     }),
     Row::flag('C', "disable-cas", Memory, "keep no CAS numbers").switch(|draft| draft.settings.cas = false),
-    Row::flag('L', "enable-largepages", Memory, "ask for huge pages, and refuse to start without them")
+    Row::flag('L', "enable-largepages", Memory, "ask for huge pages; refuse to start where the kernel has none")
         .switch(|draft| draft.settings.large_pages = true),
     Row::flag('k', "lock-memory", Memory, "lock all memory into RAM").switch(|draft| draft.settings.lock_memory = true),
     Row::flag('e', "memory-file", Memory, "keep items in this file, so that they outlive a restart")
@@ -149,7 +149,7 @@ pub(super) static FLAGS: &[Row] = &[
         })
         .wrong_value_exits_1(),
     Row::flag('d', "daemon", Process, "run in the background").switch(|draft| draft.settings.daemon = true),
-    Row::flag('u', "user", Process, "become this user; needed when started as root").value(
+    Row::flag('u', "user", Process, "become this user; as root without it, serve with a warning").value(
         "user",
         "",
         |draft, word| {

@@ -51,8 +51,8 @@ fn escaped(text: &str) -> String {
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
 }
 
-const DESCRIPTION: &str = "Larder keeps keys and values in memory and serves them over memcached's text, meta and \
-    binary protocols. Its flags are memcached's. Sizes take k, m or g behind the number. Words that are no flags are \
+const DESCRIPTION: &str = "Larder keeps keys and values in memory and serves them over memcached's \
+    text protocol. Its flags are memcached's. Sizes take k, m or g behind the number. Words that are no flags are \
     passed over.";
 const WITHOUT_EFFECT: &str = "These tune parts of memcached that larder does not have. Their values are checked, and \
     one line in the log names those that were given.";

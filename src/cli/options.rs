@@ -56,39 +56,33 @@ pub(super) static OPTIONS: &[Row] = &[
         .later("socket marks", "filter by port"),
     Row::option("track_sizes", Requests, "keep the histogram behind the command \"stats sizes\"")
         .switch(|draft| draft.settings.track_sizes = true),
-    Row::option("watcher_logbuf_size", Requests, "kilobytes kept for each watcher that reads slowly").value(
-        "kb",
-        "256",
-        |draft, word| {
+    Row::option("watcher_logbuf_size", Requests, "kilobytes kept for each watcher that reads slowly")
+        .value("kb", "256", |draft, word| {
             word.number(1..=LOGBUF_KB_MAX).map(|kilobytes: u32| draft.settings.watcher_logbuf_bytes = kilobytes << 10)
-        },
-    ),
-    Row::option("worker_logbuf_size", Requests, "kilobytes of events each worker keeps for the watchers").value(
-        "kb",
-        "64",
-        |draft, word| {
+        })
+        .without_effect(),
+    Row::option("worker_logbuf_size", Requests, "kilobytes of events each worker keeps for the watchers")
+        .value("kb", "64", |draft, word| {
             word.number(1..=LOGBUF_KB_MAX).map(|kilobytes: u32| draft.settings.worker_logbuf_bytes = kilobytes << 10)
-        },
-    ),
+        })
+        .without_effect(),
     Row::option("inline_ascii_resp", Requests, "nothing, in memcached either").without_effect(),
     Row::option("no_inline_ascii_resp", Requests, "nothing, in memcached either").without_effect(),
     Row::option("lru_crawler", Memory, "give back the memory of expired items in the background (the default)")
         .switch(|draft| draft.settings.lru_crawler = true),
     Row::option("no_lru_crawler", Memory, "do not look for expired items in the background")
         .switch(|draft| draft.settings.lru_crawler = false),
-    Row::option("lru_crawler_sleep", Memory, "microseconds to rest between two slices of that work").value(
-        "us",
-        "100",
-        |draft, word| word.number(0..=1_000_000).map(|us| draft.settings.lru_crawler_sleep_us = us),
-    ),
-    Row::option("lru_crawler_tocrawl", Memory, "items looked at per slab class and run; 0 = all").value(
-        "num",
-        "0",
-        |draft, word| word.number(0..=UINT_MAX).map(|items| draft.settings.lru_crawler_tocrawl = items),
-    ),
+    Row::option("lru_crawler_sleep", Memory, "microseconds to rest between two slices of that work")
+        .value("us", "100", |draft, word| word.number(0..=1_000_000).map(|us| draft.settings.lru_crawler_sleep_us = us))
+        .without_effect(),
+    Row::option("lru_crawler_tocrawl", Memory, "items looked at per slab class and run; 0 = all")
+        .value("num", "0", |draft, word| {
+            word.number(0..=UINT_MAX).map(|items| draft.settings.lru_crawler_tocrawl = items)
+        })
+        .without_effect(),
     Row::option("slab_reassign", Memory, "let memory move between slab classes (the default)")
         .switch(|draft| draft.settings.slab_reassign = true),
-    Row::option("no_slab_reassign", Memory, "keep memory in the slab class that first took it")
+    Row::option("no_slab_reassign", Memory, "no page moves to the slab class that earns more with it")
         .switch(|draft| draft.settings.slab_reassign = false),
     Row::option("slab_automove", Memory, "move memory between slab classes by need: 0 never, 1 with care, 2 fast")
         .maybe_value("level", "1", |draft, word| {

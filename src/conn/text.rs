@@ -24,10 +24,12 @@ impl Session {
         self.awaits_value = false;
         let Some(end) = memchr(b'\n', input) else { return self.unfinished_line(input) };
         let (request_line, behind) = input.split_at(end + 1);
-        if cx.shared.verbosity() > 1 {
+        let request = parse::parse(request_line);
+        // What is no command may be a value whose length was wrong, and values do not go into logs.
+        if request.is_ok() && cx.shared.verbosity() > 1 {
             log_request(request_line);
         }
-        match parse::parse(request_line) {
+        match request {
             Ok(Request::Keys { line, keys_at }) => {
                 if keys_too_long(&request_line[keys_at..]) {
                     out.say(line::BAD_FORMAT);
@@ -338,17 +340,12 @@ fn shutdown(how: ShutdownWord, reply: Reply, line_len: usize, out: &mut Outbox, 
         say(out, line::SHUTDOWN_REFUSED, reply);
         return Step::answered(line_len);
     }
-    let signal = match how {
-        ShutdownWord::Plain => signal_hook::consts::SIGINT,
-        ShutdownWord::Graceful => signal_hook::consts::SIGUSR1,
-        ShutdownWord::Unknown => {
-            say(out, line::SHUTDOWN_UNKNOWN, reply);
-            return Step::answered(line_len);
-        }
-    };
-    if let Err(error) = signal_hook::low_level::raise(signal) {
-        log::error!("cannot stop: {error}");
+    if how == ShutdownWord::Unknown {
+        say(out, line::SHUTDOWN_UNKNOWN, reply);
+        return Step::answered(line_len);
     }
+    // Every stop is graceful here, so `shutdown` and `shutdown graceful` are one.
+    crate::sys::request_stop();
     Step::over()
 }
 

@@ -158,9 +158,14 @@ impl Loop {
             }
             self.close_idle();
         }
+        let cut_off = self.connections.len() - self.vacant.len();
+        if cut_off > 0 {
+            log::warn!("stopped with replies unsent connections={cut_off} worker={}", self.index);
+        }
         for id in 0..self.connections.len() {
             self.close(id);
         }
+        debug_assert_eq!(self.kept_bytes, 0, "memory of closed connections is still counted");
     }
 
     fn is_over(&self) -> bool {

@@ -29,6 +29,7 @@ use crate::net::unix_socket::{self, SocketFile};
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::sys::daemon::{self, Daemon, Keep};
+use crate::sys::huge_pages;
 use crate::sys::pid_file::{self, AtExit, PidFile};
 
 /// Serves as `settings` say until a signal asks to stop. Returns the exit status of the process.
@@ -56,6 +57,12 @@ struct Running {
 }
 
 fn start(settings: Settings) -> Result<Running, Failure> {
+    if settings.large_pages && !huge_pages::are_available() {
+        return Err(Failure::new(
+            status::FAILURE,
+            "-L: the kernel has huge pages switched off; enable them or go without",
+        ));
+    }
     privileges::raise_limits(&settings)?;
     let user = privileges::user_to_become(&settings)?;
     let mut listeners = bind_network(&settings)?;

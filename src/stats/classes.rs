@@ -8,7 +8,7 @@ use crate::clock::Seconds;
 use crate::shared::Shared;
 use crate::slab::classes::PAGE;
 
-/// `stats items`: classes that hold an item or ever evicted one.
+/// `stats items`: classes that hold an item.
 pub fn items(shared: &Shared, now: Seconds) -> Stats {
     let mut stats = Stats::default();
     let settings = &shared.settings;

@@ -119,6 +119,15 @@ pub struct Put<'a> {
     pub mode: Mode,
 }
 
+/// Whether expired items are looked for in the background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sweep {
+    /// Yes.
+    On,
+    /// No: they go when somebody asks for them or their memory is wanted.
+    Off,
+}
+
 /// What became of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -349,14 +358,14 @@ impl Store {
 
     /// A slice of background work on every shard: `1 / slices` of the expiry sweep, a flush that has come due, memory
     /// above a lowered limit. Each lock is held for well under a millisecond at a time.
-    pub fn maintain(&self, slices: usize, now: Seconds) {
+    pub fn maintain(&self, slices: usize, sweep: Sweep, now: Seconds) {
         self.decide_prefetch();
         for slot in &self.inner.slots {
             let mut pages = slot.shard.lock().page_count() / slices + 1;
             while pages > 0 {
                 let step = pages.min(64);
                 pages -= step;
-                let mut drop_more = slot.shard.lock().maintain(step, now);
+                let mut drop_more = slot.shard.lock().maintain(if sweep == Sweep::On { step } else { 0 }, now);
                 while drop_more {
                     drop_more = slot.shard.lock().maintain(0, now);
                 }

@@ -85,7 +85,7 @@ impl Store {
         totals
     }
 
-    /// The classes that have a page or ever counted anything, ascending.
+    /// All classes, ascending.
     pub fn classes(&self, now: Seconds) -> Vec<ClassReport> {
         let mut reports: BTreeMap<usize, ClassReport> = BTreeMap::new();
         for shard in self.shards() {

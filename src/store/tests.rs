@@ -352,10 +352,10 @@ fn the_sweep_gives_back_what_expired() {
         store.put(&Put { key: key.as_bytes(), client_flags: 0, expiry: 10, mode: Mode::Set }, &[b'v'; 200], NOW);
     }
     assert_eq!(store.totals().curr_items, 20_000);
-    store.maintain(1, 9);
+    store.maintain(1, Sweep::On, 9);
     assert_eq!(store.totals().curr_items, 20_000);
     for _ in 0..100 {
-        store.maintain(1, 11);
+        store.maintain(1, Sweep::On, 11);
     }
     let totals = store.totals();
     assert_eq!((totals.curr_items, totals.bytes), (0, 0));
@@ -371,7 +371,7 @@ fn a_lower_limit_gives_memory_back_and_a_higher_one_is_used() {
     }
     let before = store.totals();
     assert!(store.set_memory_limit(8 << 20));
-    store.maintain(1, NOW);
+    store.maintain(1, Sweep::On, NOW);
     let after = store.totals();
     assert!(after.resident_pages as usize * PAGE + after.index_bytes as usize <= 8 << 20, "{after:?}");
     assert!(after.curr_items > 0 && after.curr_items < before.curr_items);
@@ -559,7 +559,7 @@ fn apply(store: &Store, model: &mut Model, pins: &mut Vec<(Pinned, Vec<u8>)>, op
             model.wait(0);
         }
         Op::Wait { secs } => model.wait(secs),
-        Op::Maintain => store.maintain(1, now),
+        Op::Maintain => store.maintain(1, Sweep::On, now),
         Op::Limit { mib } => {
             store.set_memory_limit(mib << 20);
         }

@@ -2,6 +2,7 @@
 //! the standard library does not, and knows nothing of caches.
 
 pub mod daemon;
+pub mod huge_pages;
 pub mod limits;
 pub mod peer;
 pub mod pid_file;

@@ -1,5 +1,4 @@
-//! From a line to a [`Request`], after memcached 1.6.45's rules (the shared text specification of protocol.txt and
-//! what 1.6.45 does where that is silent).
+//! From a line to a [`Request`], after protocol.txt and what memcached 1.6.45 does where that is silent.
 //!
 //! A line that is refused says whether the refusal is to be kept quiet (`noreply` was understood) and how many bytes
 //! of value follow that must be thrown away.

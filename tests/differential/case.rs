@@ -1,0 +1,111 @@
+//! What is sent to both servers: commands in a few connections, and where the writes are cut.
+
+use crate::classic;
+use crate::known::{self, Known};
+use crate::random::Random;
+
+/// A piece of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// Sent as it is.
+    Bytes(Vec<u8>),
+    /// The CAS unique that this server last showed for this key in an earlier connection; the two servers number
+    /// on their own, so each gets its own number.
+    Unique(Vec<u8>),
+}
+
+/// One command with its data, or what was left of it after it was spoiled.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Command {
+    pub(crate) pieces: Vec<Piece>,
+}
+
+impl Command {
+    /// A command of fixed bytes.
+    pub(crate) fn plain(bytes: impl Into<Vec<u8>>) -> Command {
+        Command { pieces: vec![Piece::Bytes(bytes.into())] }
+    }
+
+    /// The bytes to send, with each unique resolved.
+    pub(crate) fn render(&self, mut unique_of: impl FnMut(&[u8]) -> Vec<u8>) -> Vec<u8> {
+        let render = |piece: &Piece| match piece {
+            Piece::Bytes(bytes) => bytes.clone(),
+            Piece::Unique(key) => unique_of(key),
+        };
+        self.pieces.iter().flat_map(render).collect()
+    }
+}
+
+/// What happens next in a case.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// A command goes to the current connection.
+    Send(Command),
+    /// The current connection ends after its replies, a new one starts.
+    Reconnect,
+}
+
+/// One experiment with a fresh pair of servers.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    pub(crate) steps: Vec<Step>,
+    /// Where writes are cut; `None` sends each connection's commands in one write.
+    pub(crate) cuts_seed: Option<u64>,
+}
+
+impl Case {
+    /// A case of this many commands.
+    pub(crate) fn random(random: &mut Random, commands: usize, known: &Known) -> Case {
+        let mut steps = Vec::new();
+        for _ in 0..commands {
+            if random.percent(8) {
+                steps.push(Step::Reconnect);
+            }
+            steps.push(Step::Send(classic::command(random, known)));
+        }
+        Case { steps, cuts_seed: random.percent(80).then(|| random.bits()) }
+    }
+
+    /// The commands of each connection.
+    pub(crate) fn connections(&self) -> Vec<Vec<&Command>> {
+        let mut connections = vec![Vec::new()];
+        for step in &self.steps {
+            match step {
+                Step::Reconnect => connections.push(Vec::new()),
+                Step::Send(command) => {
+                    let bytes = command.render(|_| b"1".to_vec());
+                    if known::must_come_first(&bytes) {
+                        connections.push(Vec::new());
+                    }
+                    connections.last_mut().expect("never empty").push(command);
+                    if known::must_come_last(&bytes) {
+                        connections.push(Vec::new());
+                    }
+                }
+            }
+        }
+        connections.retain(|commands| !commands.is_empty());
+        connections
+    }
+}
+
+/// Cuts bytes into the writes they are sent in.
+pub(crate) fn cut(bytes: &[u8], seed: Option<u64>) -> Vec<&[u8]> {
+    let Some(seed) = seed else { return vec![bytes] };
+    let mut random = Random::new(seed);
+    let mut pieces = Vec::new();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        // Mostly within a line, now and then large enough for a value; long input is not cut into thousands.
+        let length = match random.below(10) {
+            0..4 => 1 + random.below(8),
+            4..8 => 1 + random.below(120),
+            _ => 1 + random.below(20_000),
+        };
+        let length = if pieces.len() > 60 { rest.len() } else { length.min(rest.len()) };
+        let (piece, after) = rest.split_at(length);
+        pieces.push(piece);
+        rest = after;
+    }
+    pieces
+}

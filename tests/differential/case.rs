@@ -69,17 +69,24 @@ impl Case {
     /// The commands of each connection.
     pub(crate) fn connections(&self) -> Vec<Vec<&Command>> {
         let mut connections = vec![Vec::new()];
+        let mut has_read = false;
         for step in &self.steps {
             match step {
-                Step::Reconnect => connections.push(Vec::new()),
+                Step::Reconnect => {
+                    connections.push(Vec::new());
+                    has_read = false;
+                }
                 Step::Send(command) => {
                     let bytes = command.render(|_| b"1".to_vec());
-                    if known::must_come_first(&bytes) {
+                    if known::must_come_first(&bytes) || (known::is_arithmetic(&bytes) && has_read) {
                         connections.push(Vec::new());
+                        has_read = false;
                     }
+                    has_read |= known::is_retrieval(&bytes);
                     connections.last_mut().expect("never empty").push(command);
                     if known::must_come_last(&bytes) {
                         connections.push(Vec::new());
+                        has_read = false;
                     }
                 }
             }

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::Context;
+use crate::clock::{EXPIRED, Seconds};
 
 /// The highest verbosity that a client can set.
 const VERBOSITY_MAX: u32 = 2;
@@ -36,7 +37,12 @@ impl Context<'_> {
         }
         let Some(exptime) = exptime() else { return FlushOutcome::InvalidExptime };
         let at = if exptime > 0 { self.shared.clock.expiry(exptime, self.now) } else { self.now };
-        self.shared.store.flush(at, self.now);
+        if at == EXPIRED {
+            // A time before the server's start: nothing is that old. Only a flush that is still to come is replaced.
+            self.shared.store.flush(Seconds::MAX, self.now);
+        } else {
+            self.shared.store.flush(at, self.now);
+        }
         FlushOutcome::Done
     }
 

@@ -323,8 +323,8 @@ impl Store {
         self.lock(hash).add_delta(hash, key, delta, now, cas)
     }
 
-    /// Everything stored before `at` dies then; what is stored before now dies at once when `at` is not later than
-    /// `now`. Replaces a flush that is still to come.
+    /// Everything stored before `at` dies then; everything stored before now dies at once when `at` is not later than
+    /// `now`. Replaces a flush that is still to come; `Seconds::MAX` does only that.
     pub fn flush(&self, at: Seconds, now: Seconds) {
         for mut shard in self.shards() {
             // One that has come due is not replaced.

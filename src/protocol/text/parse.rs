@@ -318,8 +318,8 @@ fn store(arguments: &[u8], mode: Mode) -> Result<Request<'_>, Refusal> {
     if key.len() > KEY_MAX {
         return Err(refused);
     }
-    let client_flags = unsigned_32(without_plus(flags)).ok_or(refused)?;
-    let exptime = signed_32(without_plus(exptime)).ok_or(refused)?;
+    let client_flags = like_c(flags).and_then(|flags| u32::try_from(flags).ok()).ok_or(refused)?;
+    let exptime = like_c(exptime).and_then(|exptime| i32::try_from(exptime).ok()).ok_or(refused)?;
     let mode = match mode {
         Mode::Cas(_) => Mode::Cas(words.next().and_then(unsigned_64).ok_or(refused)?),
         mode => mode,
@@ -327,12 +327,23 @@ fn store(arguments: &[u8], mode: Mode) -> Result<Request<'_>, Refusal> {
     Ok(Request::Store(StoreLine { mode, key, client_flags, exptime, value_len, reply }))
 }
 
-/// memcached reads flags and exptime of storage commands with C's functions, which take a sign.
-fn without_plus(word: &[u8]) -> &[u8] {
-    match word {
-        [b'+', rest @ ..] if !rest.is_empty() => rest,
-        word => word,
+/// memcached reads flags and exptime of storage commands with C's `strtoul` and `strtol`: a sign may stand in front, and
+/// white space other than a blank, or a NUL, may end the digits.
+#[inline]
+fn like_c(word: &[u8]) -> Option<i64> {
+    let (negative, digits) = match word {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    let count = digits.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
+    if count == 0 || digits.get(count).is_some_and(|byte| !matches!(byte, 0 | b'\t'..=b'\r')) {
+        return None;
     }
+    let number = digits[..count]
+        .iter()
+        .try_fold(0i64, |number, &digit| number.checked_mul(10)?.checked_add(i64::from(digit - b'0')))?;
+    Some(if negative { -number } else { number })
 }
 
 /// Commands that 1.6.45 finds in a second look: leading blanks are forgiven, `noreply` silences even the unknown.
@@ -417,11 +428,13 @@ mod tests {
         let line =
             StoreLine { mode: Mode::Set, key: b"k", client_flags: 1, exptime: -2, value_len: 3, reply: Reply::Send };
         let quiet = StoreLine { reply: Reply::Omit, ..line };
-        let cases: [(&[u8], StoreLine<'_>); 8] = [
+        let cases: [(&[u8], StoreLine<'_>); 10] = [
             (b"set k 1 -2 3\r\n", line),
             (b"set k 1 -2 3\n", line),
             (b"set  k  1  -2  3  \r\n", line),
             (b"set k +1 -2 3 extra words\r\n", line),
+            (b"set k 1\tx -2\x00 3\r\n", line),
+            (b"set k -0 -2 3\r\n", StoreLine { client_flags: 0, ..line }),
             (b"set k 1 -2 3 noreply\r\n", quiet),
             (b"set k 1 -2 3 norep\r\n", line),
             (b"cas k 1 -2 3 18446744073709551615\r\n", StoreLine { mode: Mode::Cas(u64::MAX), ..line }),

@@ -29,6 +29,13 @@ impl Session {
         if request.is_ok() && cx.shared.verbosity() > 1 {
             log_request(request_line);
         }
+        // However much of it came at once, a line this long is answered alike.
+        if request_line.len() > STREAMED_LINE_BYTES
+            && let Some((line, keys_at)) = streamed(request_line)
+        {
+            self.phase = Phase::Keys(line);
+            return Step::advanced(keys_at);
+        }
         match request {
             Ok(Request::Keys { line, keys_at }) => {
                 if keys_too_long(&request_line[keys_at..]) {
@@ -45,6 +52,7 @@ impl Session {
                 execute(&request, out, cx);
                 Step::answered(request_line.len())
             }
+            Err(_) if request_line[0] == BINARY_MAGIC => Step::over(),
             Err(refusal) => self.refuse(refusal, request_line.len(), out),
         }
     }
@@ -56,15 +64,11 @@ impl Session {
         if input.len() <= LINE_BYTES_MAX {
             return Step::starved(input.len() + 1);
         }
-        let (with_cas, keys_at) = match input {
-            [b'g', b'e', b't', b' ', ..] => (false, 3),
-            [b'g', b'e', b't', b's', b' ', ..] => (true, 4),
-            _ => return Step::over(),
-        };
+        let Some((line, keys_at)) = streamed(input) else { return Step::over() };
         if input.len() < STREAMED_LINE_BYTES {
             return Step::starved(input.len() + 1);
         }
-        self.phase = Phase::Keys(KeysLine { with_cas, touch: None });
+        self.phase = Phase::Keys(line);
         Step::advanced(keys_at)
     }
 
@@ -173,11 +177,13 @@ impl Session {
             if end == b"\r\n" {
                 say_stored(out, cx.store(&put, value), store.reply);
             } else {
+                cx.refuse_chunk(&put);
                 say(out, line::BAD_DATA_CHUNK, store.reply);
             }
             return Step::answered(line_len + need);
         }
-        if behind.len() < WAITING_VALUE_BYTES.min(need) {
+        // A line can fill the buffer that the rest of the value is to be read into, so behind a long one none waits.
+        if line_len <= LINE_BYTES_MAX && behind.len() < WAITING_VALUE_BYTES.min(need) {
             self.awaits_value = true;
             return Step::starved(line_len + WAITING_VALUE_BYTES.min(need));
         }
@@ -227,6 +233,15 @@ impl Session {
         say_stored(out, Outcome::NoMemory, reply);
         self.swallow(left);
         Step::answered(0)
+    }
+}
+
+/// A line whose keys can be answered before its end is there, and where they begin.
+fn streamed(line: &[u8]) -> Option<(KeysLine, usize)> {
+    match line {
+        [b'g', b'e', b't', b' ', ..] => Some((KeysLine { with_cas: false, touch: None }, 3)),
+        [b'g', b'e', b't', b's', b' ', ..] => Some((KeysLine { with_cas: true, touch: None }, 4)),
+        _ => None,
     }
 }
 

@@ -64,6 +64,11 @@ impl Context<'_> {
         self.count_stored(put.key, put.mode, outcome);
     }
 
+    /// A value came whole, but what stood behind it was no line end. (Uploads were counted when they began.)
+    pub fn refuse_chunk(&self, put: &Put<'_>) {
+        self.note_prefix(put.key, Event::Set);
+    }
+
     /// Stores what an upload collected.
     pub fn finish_upload(&self, upload: Upload) -> Outcome {
         let (key, mode) = (upload.key().to_vec(), upload.mode());

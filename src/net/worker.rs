@@ -34,7 +34,7 @@ pub const READ_BUFFER_BYTES: usize = 96 << 10;
 
 /// Bytes offered to one read. More would copy much of a large value through the buffer before it is known that it
 /// can be read straight into the store; less would cut large batches.
-const READ_BYTES: usize = 32 << 10;
+pub(crate) const READ_BYTES: usize = 32 << 10;
 
 /// Bytes of all connections' own buffers together, when `-o read_buf_mem_limit` sets no other bound.
 const KEPT_BYTES_MAX: u64 = 32 << 20;

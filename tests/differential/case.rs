@@ -78,7 +78,8 @@ impl Case {
                 }
                 Step::Send(command) => {
                     let bytes = command.render(|_| b"1".to_vec());
-                    if known::must_come_first(&bytes) || (known::is_arithmetic(&bytes) && has_read) {
+                    let follows_read = known::is_arithmetic(&bytes) && has_read;
+                    if known::must_come_first(&bytes) || follows_read {
                         connections.push(Vec::new());
                         has_read = false;
                     }

@@ -46,6 +46,15 @@ const ROWS: &[Row] = &[
         why: "exptime of a storage command past 32 bits: memcached keeps the low 32 bits, we refuse",
     },
     Row {
+        before: None,
+        covers: |words, _| {
+            verb_is(words, &[b"get", b"gets", b"gat", b"gats"])
+                && words.iter().any(|word| word.len() > 250)
+                && words.last() == Some(&b"noreply".as_slice())
+        },
+        why: "a too long key and noreply as a key of one get: memcached answers an empty line, we the error",
+    },
+    Row {
         before: Some(NEW_PARSER),
         covers: |words, bytes| !is_sound(words, bytes),
         why: "spoiled commands: the parser that was written anew in 1.6.40 answers most of them otherwise",
@@ -94,10 +103,13 @@ impl Known {
 
 /// Whether a command must be the first of its connection, because memcached throws away the replies of the commands
 /// before it that arrived in the same read, so that what is answered hangs on the cuts. It does so when a get meets
-/// a key that is too long, and when it closes on HTTP. Larder answers what came before.
+/// a key that is too long, and when it closes on HTTP or on a line that is too long. Larder answers what came before.
 pub(crate) fn must_come_first(bytes: &[u8]) -> bool {
     let words = first_line_words(bytes);
-    (is_retrieval(bytes) && words.iter().any(|word| word.len() > 250)) || is_http(&words)
+    let long_key = is_retrieval(bytes) && words.iter().any(|word| word.len() > 250);
+    // A value that spoiled commands before it turn into a command line, far too long.
+    let long_value = !is_retrieval(bytes) && bytes.len() > 1500;
+    long_key || long_value || is_http(&words)
 }
 
 /// Whether this is an incr or decr. Behind a read in one connection it starts a new one: memcached pads a number that

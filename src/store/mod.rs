@@ -95,6 +95,11 @@ impl Config {
         }
     }
 
+    /// The limit that `-I` sets.
+    fn item_limit(&self) -> ItemLimit {
+        ItemLimit { bytes: self.item_max_bytes as usize, header: if self.cas { 48 + 8 } else { 48 } }
+    }
+
     /// A power of two: one shard for each 32 MiB, at most 4 for each thread, and none so small that it could not hold
     /// eight of the largest items. Few shards lose few hits to half-empty pages; more wait less for each other.
     pub fn shard_count(&self) -> usize {
@@ -103,6 +108,23 @@ impl Config {
         let by_threads = 4 * self.threads as u64;
         let most = by_memory.min(by_item).min(by_threads).clamp(1, 512);
         1 << most.ilog2()
+    }
+}
+
+/// How large an item may be.
+#[derive(Clone, Copy, Debug)]
+struct ItemLimit {
+    bytes: usize,
+    header: usize,
+}
+
+impl ItemLimit {
+    /// memcached's formula, so that the same values fit: a header of 48 bytes, 8 for the CAS number, the key and a NUL,
+    /// 4 for flags that are not 0, the value and its CRLF.
+    fn allows(self, key_len: usize, client_flags: u32, value_len: usize) -> bool {
+        let flags = if client_flags == 0 { 0 } else { 4 };
+        let bytes = (self.header + key_len + 1 + flags + 2).saturating_add(value_len);
+        bytes <= self.bytes && value_len <= VALUE_MAX
     }
 }
 
@@ -280,13 +302,9 @@ impl Store {
         if self.inner.config.cas { self.inner.last_cas.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 }
     }
 
-    /// Whether an item of this shape is small enough (memcached's formula: a header of 48 bytes, 8 for the CAS number,
-    /// the key and a NUL, 4 for flags that are not 0, the value and its CRLF).
+    /// Whether an item of this shape is small enough; see [`ItemLimit::allows`].
     pub fn fits(&self, key_len: usize, client_flags: u32, value_len: usize) -> bool {
-        let cas = if self.inner.config.cas { 8 } else { 0 };
-        let flags = if client_flags == 0 { 0 } else { 4 };
-        let bytes = (48 + cas + key_len + 1 + flags + 2).saturating_add(value_len);
-        bytes <= self.inner.config.item_max_bytes as usize && value_len <= VALUE_MAX
+        self.inner.config.item_limit().allows(key_len, client_flags, value_len)
     }
 
     /// Stores a value that is in memory.

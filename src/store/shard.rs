@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::counters::{ClassCounters, StoreTotals};
 use super::index::Index;
-use super::{Config, KeyHasher, Mode, Outcome, Put};
+use super::{Config, ItemLimit, KeyHasher, Mode, Outcome, Put};
 use crate::clock::Seconds;
 use crate::slab::arena::Arena;
 use crate::slab::classes::{ClassId, PAGE};
@@ -51,6 +51,7 @@ pub(super) struct Shard {
     pub(super) flushed: HashSet<u64>,
     /// When everything stored before dies.
     pub(super) flush_at: Seconds,
+    pub(super) item_limit: ItemLimit,
     pub(super) evictions: bool,
     pub(super) page_moves: bool,
     /// Bytes of chunks that uploads hold.
@@ -77,6 +78,7 @@ impl Shard {
             tick: 0,
             flushed: HashSet::new(),
             flush_at: NO_FLUSH,
+            item_limit: config.item_limit(),
             evictions: config.evictions,
             page_moves: config.page_moves,
             upload_bytes: 0,
@@ -350,6 +352,9 @@ impl Shard {
         let old_len = items.value_len(old);
         let joined_len = old_len + value.len();
         let client_flags = items.client_flags(old);
+        if !self.item_limit.allows(items.key_len(old), client_flags, joined_len) {
+            return Outcome::NotStored;
+        }
         let bytes = items.bytes_needed(items.key_len(old), client_flags, joined_len);
         let class = self.slabs.classes.class_of(bytes);
         if class.is_some_and(|class| self.may_overwrite(old, class)) {

@@ -144,6 +144,17 @@ fn append_keeps_flags_and_expiry_of_old_item() {
 }
 
 #[test]
+fn append_stops_at_the_item_limit() {
+    let store = Store::new(Config { item_max_bytes: 100_000, ..Config::new(4 << 20, 1) }).expect("address space");
+    assert!(matches!(set(&store, b"k", &[b'a'; 60_000]), Outcome::Stored { .. }));
+    for mode in [Mode::Append, Mode::Prepend] {
+        assert_eq!(put(&store, mode, b"k", &[b'b'; 50_000]), Outcome::NotStored);
+        assert_eq!(get(&store, b"k").map(|value| value.len()), Some(60_000));
+    }
+    assert_eq!(set(&store, b"k", &[b'a'; 100_000]), Outcome::TooLarge);
+}
+
+#[test]
 fn cas_without_cas_numbers_never_matches() {
     let store = Store::new(Config { cas: false, ..Config::new(1 << 20, 1) }).expect("address space");
     assert_eq!(set(&store, b"k", b"v"), Outcome::Stored { cas: 0 });

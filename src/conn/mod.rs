@@ -33,6 +33,9 @@ const DIRECT_READ_BYTES: usize = 8 << 10;
 /// Values of at least this size are sent from the store instead of copied.
 const PINNED_VALUE_BYTES: usize = 8 << 10;
 
+/// The largest value that is copied where it could not be sent from the store.
+const COPIED_VALUE_BYTES_MAX: usize = 1 << 20;
+
 /// What a session waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {

@@ -3,8 +3,8 @@
 use memchr::memchr;
 
 use super::{
-    LINE_BYTES_MAX, Outbox, PINNED_VALUE_BYTES, Phase, STREAMED_LINE_BYTES, Session, Step, Uploading,
-    WAITING_VALUE_BYTES,
+    COPIED_VALUE_BYTES_MAX, LINE_BYTES_MAX, Outbox, PINNED_VALUE_BYTES, Phase, STREAMED_LINE_BYTES, Session, Step,
+    Uploading, WAITING_VALUE_BYTES,
 };
 use crate::command::KEY_MAX;
 use crate::exec::Context;
@@ -119,7 +119,11 @@ impl Session {
                 self.phase = Phase::Keys(keys);
                 return Step::full(at);
             }
-            cx.fetch(key, fetch, |found| value_reply(out, key, found, keys.with_cas));
+            if cx.fetch(key, fetch, |found| value_reply(out, key, found, keys.with_cas)) == Some(Given::Not) {
+                out.say(line::NO_MEMORY_GET);
+                self.phase = Phase::SkipLine;
+                return Step::advanced(at);
+            }
             at += len;
         }
         match line_end {
@@ -251,9 +255,17 @@ fn keys_too_long(keys: &[u8]) -> bool {
     keys.len() > KEY_MAX && parse::without_end(keys).split(|&byte| byte == b' ').any(|key| key.len() > KEY_MAX)
 }
 
+/// Whether a found value is in the outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Given {
+    Whole,
+    /// There is no memory for it.
+    Not,
+}
+
 /// One found value.
 #[inline]
-fn value_reply(out: &mut Outbox, key: &[u8], found: &mut Found<'_>, with_cas: bool) {
+fn value_reply(out: &mut Outbox, key: &[u8], found: &mut Found<'_>, with_cas: bool) -> Given {
     let value_len = found.value_len();
     let cas = with_cas.then(|| found.cas());
     let client_flags = found.client_flags();
@@ -264,14 +276,19 @@ fn value_reply(out: &mut Outbox, key: &[u8], found: &mut Found<'_>, with_cas: bo
             reply::value_line(bytes, key, client_flags, value_len, cas);
             bytes.extend_from_slice(value);
         }
-        _ => {
-            reply::value_line(bytes, key, client_flags, value_len, cas);
-            match found.pin() {
-                Some(pinned) => out.say_pinned(pinned),
-                None => found.copy_to(out.bytes()),
+        _ => match found.pin() {
+            Some(pinned) => {
+                reply::value_line(bytes, key, client_flags, value_len, cas);
+                out.say_pinned(pinned);
             }
-        }
+            None if value_len <= COPIED_VALUE_BYTES_MAX => {
+                reply::value_line(bytes, key, client_flags, value_len, cas);
+                found.copy_to(bytes);
+            }
+            None => return Given::Not,
+        },
     }
+    Given::Whole
 }
 
 #[inline]

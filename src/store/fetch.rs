@@ -87,7 +87,8 @@ impl Found<'_> {
         }
     }
 
-    /// Keeps the value readable after the lock is gone. `None` when the item has 65,535 pins already.
+    /// Keeps the value readable after the lock is gone. `None` when the item has 65,535 pins already, or when so much
+    /// is pinned that other items would want for room.
     pub fn pin(&mut self) -> Option<Pinned> {
         if !self.shard.pin(self.item) {
             return None;

@@ -13,6 +13,10 @@ use crate::clock::Seconds;
 use crate::slab::classes::{CHUNK_MAX, ClassId};
 use crate::slab::items::{CRLF, Handle, Head, PIECE_HEADER, PIECE_VALUE_MAX, state};
 
+/// What is being sent may take one part in so many of a shard, so that readers that do not read cannot shut the cache
+/// out.
+const PINNED_SHARE: usize = 4;
+
 /// An item under construction.
 #[derive(Debug)]
 pub(super) struct Chain {
@@ -215,13 +219,20 @@ impl Shard {
         }
     }
 
-    /// Keeps the item's chunks in place and its value unchanged. False when it has as many pins as can be counted.
+    /// Keeps the item's chunks in place and its value unchanged. False when it has as many pins as can be counted, or
+    /// when too much is pinned for one more.
     pub(super) fn pin(&mut self, item: Handle) -> bool {
         let pins = self.items().pins(item);
         if pins == u16::MAX {
             return false;
         }
         if pins == 0 {
+            let bytes = self.items().item_bytes(item);
+            // The first is always let through, or the largest values of a small cache could never be read.
+            if self.pinned_bytes > 0 && self.pinned_bytes + bytes > self.budget / PINNED_SHARE {
+                return false;
+            }
+            self.pinned_bytes += bytes;
             self.slabs.hold(item);
             self.for_pieces(item, |slabs, piece| slabs.hold(piece));
         }
@@ -234,6 +245,7 @@ impl Shard {
         let pins = self.items().pins(item) - 1;
         self.items_mut().set_pins(item, pins);
         if pins == 0 {
+            self.pinned_bytes -= self.items().item_bytes(item);
             self.release_chain(item);
             if self.items().state(item) & state::LIVE == 0 {
                 self.free_chain(item);

@@ -56,6 +56,8 @@ pub(super) struct Shard {
     pub(super) page_moves: bool,
     /// Bytes of chunks that uploads hold.
     pub(super) upload_bytes: usize,
+    /// Bytes of items that are pinned.
+    pub(super) pinned_bytes: usize,
     /// Next page the expiry sweep looks at.
     pub(super) sweep_at: usize,
     /// Next class whose score is refreshed.
@@ -82,6 +84,7 @@ impl Shard {
             evictions: config.evictions,
             page_moves: config.page_moves,
             upload_bytes: 0,
+            pinned_bytes: 0,
             sweep_at: 0,
             score_at: 0,
             totals: StoreTotals::default(),

@@ -153,3 +153,62 @@ fn a_full_outbox_bounds_what_one_turn_answers() {
         assert!(progress.consumed < line.len() && out.held_bytes() <= 1 << 20, "{} bytes held", out.held_bytes());
     }
 }
+
+#[test]
+fn more_references_than_can_be_counted_are_answered_all_the_same() {
+    let shared = Shared::new(settings()).expect("memory");
+    let value = value(9000);
+    let mut player = Player::new(&shared, u32::MAX);
+    player.arrive(&storing("set k 0 0", &value, b"\r\n"));
+    let found = value_reply("k", &value);
+    // Connections that do not read: each holds as many references as it may.
+    let mut outboxes = Vec::new();
+    let mut references = 0;
+    while references <= usize::from(u16::MAX) + 100 {
+        let mut out = Outbox::default();
+        let mut session = Session::default();
+        let line = format!("get{}\r\n", " k".repeat(200));
+        let progress = session.feed(line.as_bytes(), &mut out, &player.cx, u32::MAX);
+        assert_eq!(progress.next, Next::Room);
+        references += (progress.consumed - 3) / 2;
+        outboxes.push(out);
+    }
+    for seed in [b'x', b'y'] {
+        player.arrive(&storing("set k 0 0", &[seed; 9000], b"\r\n"));
+    }
+    for mut out in outboxes {
+        let mut sent = Vec::new();
+        while !out.is_empty() {
+            out.send(&mut sent).expect("a vector takes everything");
+        }
+        assert_eq!(sent.len() % found.len(), 0);
+        assert!(sent.chunks(found.len()).all(|reply| reply == found));
+    }
+    player.played.replies.clear();
+    player.arrive(b"get k\r\n");
+    assert_eq!(player.played.replies, [value_reply("k", &[b'y'; 9000]), b"END\r\n".to_vec()].concat());
+}
+
+#[test]
+fn values_beyond_what_may_be_pinned_are_copied_or_refused() {
+    let settings = Settings { item_size_max_bytes: 4 << 20, ..settings() };
+    let shared = Shared::new(settings).expect("memory");
+    let mut player = Player::new(&shared, u32::MAX);
+    let (small, large) = (value(500_000), value(3_000_000));
+    player.arrive(&storing("set pinned 0 0", &large, b"\r\n"));
+    player.arrive(&storing("set more 0 0", &large, b"\r\n"));
+    player.arrive(&storing("set small 0 0", &small, b"\r\n"));
+    let mut held = Outbox::default();
+    Session::default().feed(b"get pinned\r\n", &mut held, &player.cx, u32::MAX);
+    player.played.replies.clear();
+    player.arrive(b"get small\r\nget more small\r\nget pinned\r\n");
+    let answers =
+        [value_reply("small", &small), b"END\r\nSERVER_ERROR out of memory writing get response\r\n".to_vec()];
+    let pinned = [value_reply("pinned", &large), b"END\r\n".to_vec()].concat();
+    assert!(player.played.replies == [answers.concat(), pinned].concat(), "{}", show(&player.played.replies));
+    // With the reader its pin goes.
+    drop(held);
+    player.played.replies.clear();
+    player.arrive(b"get more\r\n");
+    assert_eq!(player.played.replies.len(), value_reply("more", &large).len() + 5);
+}

@@ -51,6 +51,8 @@ pub mod line {
         TOO_LARGE = "SERVER_ERROR object too large for cache",
         /// No room for a value.
         NO_MEMORY = "SERVER_ERROR out of memory storing object",
+        /// A large value could neither be sent from the store nor copied.
+        NO_MEMORY_GET = "SERVER_ERROR out of memory writing get response",
         /// No room for a longer number.
         NO_MEMORY_DELTA = "SERVER_ERROR out of memory",
         /// Without `-A`.

@@ -14,6 +14,9 @@ const PINNED_HIGH: usize = 1 << 20;
 /// Pinned values beyond which no further request is answered before some were sent.
 const PINS_HIGH: usize = 64;
 
+/// A buffer that one long reply made larger than this is not kept.
+const BUFFER_BYTES_MAX: usize = 1 << 20;
+
 /// Slices handed to one vectored write.
 const SLICES_MAX: usize = 64;
 
@@ -84,10 +87,18 @@ impl Outbox {
             return Err(io::ErrorKind::WriteZero.into());
         }
         if self.is_empty() {
-            self.bytes.clear();
-            self.sent = 0;
+            self.clear_bytes();
         }
         Ok(sent)
+    }
+
+    fn clear_bytes(&mut self) {
+        self.sent = 0;
+        if self.bytes.capacity() > BUFFER_BYTES_MAX {
+            self.bytes = Vec::new();
+        } else {
+            self.bytes.clear();
+        }
     }
 
     fn gather<'a>(&'a self, slices: &mut Vec<IoSlice<'a>>) {
@@ -133,8 +144,7 @@ impl Outbox {
         }
         let unsent = self.bytes[self.sent..].to_vec();
         let taken = Outbox { bytes: unsent, sent: 0, pinned, pinned_bytes: std::mem::take(&mut self.pinned_bytes) };
-        self.bytes.clear();
-        self.sent = 0;
+        self.clear_bytes();
         taken
     }
 }

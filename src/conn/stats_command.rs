@@ -61,7 +61,7 @@ fn detail(word: Option<&[u8]>, out: &mut Outbox, cx: &Context<'_>) {
         shared.detail.store(false, Ordering::Relaxed);
         out.say(line::OK);
     } else if b"dump".starts_with(word) {
-        out.say(&shared.prefixes.dump());
+        shared.prefixes.dump(out.bytes());
     } else {
         out.say(line::DETAIL_USAGE);
     }
@@ -80,7 +80,7 @@ fn cachedump(mut words: Words<'_>, out: &mut Outbox, cx: &Context<'_>) {
     // An item's line takes more than its key, so the limit on bytes is one on items too.
     let most = most.min(CACHEDUMP_BYTES_MAX / b"ITEM k [0 b; 0 s]\r\n".len());
     let mut bytes = 0;
-    for item in cx.shared.store.list_class(class as usize, most, cx.now) {
+    for item in cx.shared.store.list_class(class as usize, most, CACHEDUMP_BYTES_MAX, cx.now) {
         let expiry = if item.expiry == 0 { 0 } else { cx.shared.clock.unix(item.expiry) };
         let tail = format!(" [{} b; {expiry} s]\r\n", item.value_len);
         bytes += b"ITEM ".len() + item.key.len() + tail.len();

@@ -7,6 +7,9 @@ use parking_lot::Mutex;
 /// Prefixes kept at most (memcached since 1.6.45); further ones are not counted.
 const PREFIXES_MAX: usize = 65_536;
 
+/// Bytes of all prefixes together; memcached sets no bound, and 65,536 long ones would cost more than 16 MiB.
+const PREFIX_BYTES_MAX: usize = 2 << 20;
+
 /// What happened to a key.
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
@@ -33,28 +36,36 @@ struct Counts {
 #[derive(Debug)]
 pub struct Prefixes {
     delimiter: u8,
-    counts: Mutex<HashMap<Box<[u8]>, Counts>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    counts: HashMap<Box<[u8]>, Counts>,
+    /// Bytes of the prefixes.
+    bytes: usize,
 }
 
 impl Prefixes {
     /// Prefixes that end before `delimiter`.
     pub fn new(delimiter: u8) -> Prefixes {
-        Prefixes { delimiter, counts: Mutex::default() }
+        Prefixes { delimiter, known: Mutex::default() }
     }
 
     /// Counts `event`; keys without the delimiter have no prefix and are not counted.
     #[cold]
     pub fn note(&self, key: &[u8], event: Event) {
         let Some(end) = memchr::memchr(self.delimiter, key) else { return };
-        let mut counts = self.counts.lock();
+        let mut known = self.known.lock();
         let prefix = &key[..end];
-        if !counts.contains_key(prefix) {
-            if counts.len() >= PREFIXES_MAX {
+        if !known.counts.contains_key(prefix) {
+            if known.counts.len() >= PREFIXES_MAX || known.bytes + prefix.len() > PREFIX_BYTES_MAX {
                 return;
             }
-            counts.insert(prefix.into(), Counts::default());
+            known.bytes += prefix.len();
+            known.counts.insert(prefix.into(), Counts::default());
         }
-        let Some(of_prefix) = counts.get_mut(prefix) else { return };
+        let Some(of_prefix) = known.counts.get_mut(prefix) else { return };
         match event {
             Event::Get { hit } => {
                 of_prefix.gets += 1;
@@ -67,20 +78,18 @@ impl Prefixes {
 
     /// Forgets everything.
     pub fn reset(&self) {
-        self.counts.lock().clear();
+        *self.known.lock() = Known::default();
     }
 
-    /// One line per prefix and `END`, as `stats detail dump` sends them.
-    pub fn dump(&self) -> Vec<u8> {
-        let mut lines = Vec::new();
-        for (prefix, counts) in self.counts.lock().iter() {
+    /// Appends one line per prefix and `END`, as `stats detail dump` sends them.
+    pub fn dump(&self, lines: &mut Vec<u8>) {
+        for (prefix, counts) in &self.known.lock().counts {
             lines.extend_from_slice(b"PREFIX ");
             lines.extend_from_slice(prefix);
             let Counts { gets, hits, sets, deletes } = counts;
             lines.extend_from_slice(format!(" get {gets} hit {hits} set {sets} del {deletes}\r\n").as_bytes());
         }
         lines.extend_from_slice(b"END\r\n");
-        lines
     }
 }
 
@@ -96,9 +105,14 @@ mod tests {
         prefixes.note(b"a:1", Event::Set);
         prefixes.note(b"a:1", Event::Delete);
         prefixes.note(b"none", Event::Set);
-        assert_eq!(prefixes.dump(), b"PREFIX a get 2 hit 1 set 1 del 1\r\nEND\r\n");
+        let dump = |prefixes: &Prefixes| {
+            let mut lines = Vec::new();
+            prefixes.dump(&mut lines);
+            lines
+        };
+        assert_eq!(dump(&prefixes), b"PREFIX a get 2 hit 1 set 1 del 1\r\nEND\r\n");
         prefixes.reset();
-        assert_eq!(prefixes.dump(), b"END\r\n");
+        assert_eq!(dump(&prefixes), b"END\r\n");
     }
 
     #[test]
@@ -107,6 +121,17 @@ mod tests {
         for n in 0..PREFIXES_MAX + 10 {
             prefixes.note(format!("{n}:").as_bytes(), Event::Set);
         }
-        assert_eq!(prefixes.counts.lock().len(), PREFIXES_MAX);
+        assert_eq!(prefixes.known.lock().counts.len(), PREFIXES_MAX);
+    }
+
+    #[test]
+    fn the_bytes_of_prefixes_are_bounded() {
+        let prefixes = Prefixes::new(b':');
+        for n in 0..PREFIX_BYTES_MAX / 100 {
+            prefixes.note(format!("{n:0200}:").as_bytes(), Event::Set);
+        }
+        let mut lines = Vec::new();
+        prefixes.dump(&mut lines);
+        assert!((PREFIX_BYTES_MAX..2 * PREFIX_BYTES_MAX).contains(&lines.len()), "{} bytes", lines.len());
     }
 }

@@ -125,21 +125,24 @@ impl Store {
         Some(sizes)
     }
 
-    /// Up to `most` live items of `class` (counted from 1), in no order. Locks one shard at a time.
-    pub fn list_class(&self, class: usize, most: usize, now: Seconds) -> Vec<ListedItem> {
+    /// Up to `most` live items of `class` (counted from 1) with `key_bytes_max` bytes of keys, in no order. Locks one
+    /// shard at a time.
+    pub fn list_class(&self, class: usize, most: usize, key_bytes_max: usize, now: Seconds) -> Vec<ListedItem> {
         let mut listed = Vec::new();
+        let mut key_bytes = 0;
         for shard in self.shards() {
             let Some(of_class) = class.checked_sub(1).and_then(|class| shard.slabs.by_class.get(class)) else {
                 continue;
             };
             for &page in &of_class.pages {
                 for number in 0..shard.slabs.pages[page as usize].carved {
-                    if listed.len() >= most {
+                    if listed.len() >= most || key_bytes >= key_bytes_max {
                         return listed;
                     }
                     let item = shard.slabs.chunk(page, number);
                     let items = shard.items();
                     if items.state(item) & state::LIVE != 0 && !items.is_expired(item, now) {
+                        key_bytes += items.key_len(item);
                         listed.push(ListedItem {
                             key: items.key(item).to_vec(),
                             value_len: items.value_len(item),

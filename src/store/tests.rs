@@ -594,7 +594,7 @@ fn classes_are_reported_from_one() {
     assert_eq!(reports[0].class, 1);
     assert_eq!(reports.iter().map(|report| report.gauges.number).sum::<u64>(), 1);
     let class = reports.iter().find(|report| report.gauges.number == 1).expect("one class");
-    assert_eq!(store.list_class(class.class, 10, NOW).len(), 1);
-    assert!(store.list_class(0, 10, NOW).is_empty() && store.list_class(99, 10, NOW).is_empty());
+    assert_eq!(store.list_class(class.class, 10, 100, NOW).len(), 1);
+    assert!(store.list_class(0, 10, 100, NOW).is_empty() && store.list_class(99, 10, 100, NOW).is_empty());
     assert!(store.classes(NOW).len() <= usize::from(ClassId::MAX));
 }

@@ -67,11 +67,6 @@ impl Connection {
         self.owed.is_some()
     }
 
-    /// Whether some input is kept.
-    pub(super) fn has_input(&self) -> bool {
-        !self.input.is_empty()
-    }
-
     /// Memory of the connection's own buffers.
     pub(super) fn kept_bytes(&self) -> u64 {
         (self.input.capacity() + self.owed.as_ref().map_or(0, |owed| owed.held_bytes())) as u64

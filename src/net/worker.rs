@@ -319,12 +319,28 @@ impl Loop {
             connection.keep_input(&self.buffer[input], &mut self.kept_bytes);
         }
         self.shared.roster.note(connection.fd, Activity::Mwrite, connection.last_command);
-        if self.kept_bytes > self.kept_bytes_max {
-            self.shared.counters[self.index].response_obj_oom.add(1);
-            log::warn!("connection closed fd={}: no memory for its unread replies", connection.fd);
-            return Ok(After::Close);
-        }
+        self.shed();
         Ok(After::Wait)
+    }
+
+    /// Keeps the connections' own memory within its bound: whoever holds most of it goes, be it by requests that never
+    /// end or by replies that are never read, and not whoever comes next.
+    fn shed(&mut self) {
+        while self.kept_bytes > self.kept_bytes_max {
+            let kept = |id: &usize| self.connections[*id].as_ref().map_or(0, Connection::kept_bytes);
+            let Some(id) = (0..self.connections.len()).max_by_key(kept) else { return };
+            let Some(connection) = &self.connections[id] else { return };
+            let (fd, bytes) = (connection.fd, connection.kept_bytes());
+            let counters = &self.shared.counters[self.index];
+            if connection.is_blocked() {
+                counters.response_obj_oom.add(1);
+                log::warn!("connection closed fd={fd}: no memory for its unread replies bytes={bytes}");
+            } else {
+                counters.read_buf_oom.add(1);
+                log::warn!("connection closed fd={fd}: no memory for its incomplete request bytes={bytes}");
+            }
+            self.close(id);
+        }
     }
 
     /// All replies were sent; what is left of the input waits for more, or for the next turn.
@@ -332,16 +348,12 @@ impl Loop {
         let Some(Some(connection)) = self.connections.get_mut(id) else { return Ok(After::Wait) };
         connection.keep_input(&self.buffer[input], &mut self.kept_bytes);
         self.shared.roster.note(connection.fd, connection.session.activity(), connection.last_command);
-        let counters = &self.shared.counters[self.index];
-        if self.kept_bytes > self.kept_bytes_max && connection.has_input() {
-            counters.read_buf_oom.add(1);
-            log::warn!("connection closed fd={}: no memory for its incomplete request", connection.fd);
-            return Ok(After::Close);
-        }
         if yielded {
-            counters.conn_yields.add(1);
+            self.shared.counters[self.index].conn_yields.add(1);
         }
-        Ok(if connection.unread || !connection.hungry { After::Again } else { After::Wait })
+        let after = if connection.unread || !connection.hungry { After::Again } else { After::Wait };
+        self.shed();
+        Ok(after)
     }
 
     fn close(&mut self, id: usize) {
@@ -353,6 +365,7 @@ impl Loop {
         log::debug!("connection closed fd={} worker={}", connection.fd, self.index);
         drop(connection);
         self.vacant.push(id);
+        debug_assert!(self.vacant.len() < self.connections.len() || self.kept_bytes == 0, "{} kept", self.kept_bytes);
         self.shared.connections.current.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
     }
 

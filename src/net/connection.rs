@@ -1,7 +1,7 @@
 //! One client on a worker: its socket, its session, and the little it may keep.
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
@@ -11,6 +11,7 @@ use super::worker::READ_BUFFER_BYTES;
 use crate::clock::Seconds;
 use crate::conn::{Outbox, Session};
 use crate::stats::counters::WorkerCounters;
+use crate::sys::unsent::unsent_bytes;
 
 /// See the module. At rest neither `input` nor `owed` has memory.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub(super) struct Connection {
     pub(super) queued: bool,
     /// To be closed once everything owed is sent.
     pub(super) closing: bool,
+    /// The server stops and nothing more is answered here: to be closed once what was sent has arrived.
+    pub(super) leaving: bool,
 }
 
 /// What [`Connection::take_input`] gave.
@@ -59,6 +62,7 @@ impl Connection {
             ended: false,
             queued: false,
             closing: false,
+            leaving: false,
         }
     }
 
@@ -86,6 +90,15 @@ impl Connection {
         if !input.is_empty() {
             self.input = input.to_vec();
             *kept_bytes += self.input.capacity() as u64;
+        }
+    }
+
+    /// Whether replies are still on their way to the peer.
+    pub(super) fn is_unsent(&self) -> bool {
+        match &self.socket {
+            Socket::Tcp(stream) => unsent_bytes(stream.as_fd()) > 0,
+            // What was written to a Unix socket is with the peer.
+            Socket::Unix(_) => false,
         }
     }
 

@@ -49,6 +49,15 @@ const REQUESTS_UNCUT: u32 = u32::MAX;
 /// memcached's default of `-R`.
 const REQUESTS_DEFAULT: u32 = 20;
 
+/// How often a stopping worker looks whether what it sent has arrived.
+const STOP_LOOK_PERIOD: Duration = Duration::from_millis(2);
+
+/// Reads for one connection in one turn of a stopping worker.
+const STOP_READS_MAX: usize = 8;
+
+/// How long a stopping worker goes on with requests that it has read.
+const STOP_ANSWERING: Duration = Duration::from_millis(300);
+
 /// How long a stopping worker waits for slow readers.
 const STOP_PATIENCE: Duration = Duration::from_millis(1200);
 
@@ -156,6 +165,9 @@ impl Loop {
                     self.on_turn(id);
                 }
             }
+            if self.stop_by.is_some() {
+                self.see_off_all();
+            }
             self.close_idle();
         }
         let cut_off = self.connections.len() - self.vacant.len();
@@ -177,7 +189,7 @@ impl Loop {
             return Some(Duration::ZERO);
         }
         if let Some(by) = self.stop_by {
-            return Some(by.saturating_duration_since(Instant::now()));
+            return Some(by.saturating_duration_since(Instant::now()).min(STOP_LOOK_PERIOD));
         }
         (self.shared.settings.idle_timeout_secs > 0).then_some(Duration::from_secs(1))
     }
@@ -228,22 +240,29 @@ impl Loop {
     fn on_turn(&mut self, id: usize) {
         let Some(Some(connection)) = self.connections.get_mut(id) else { return };
         connection.queued = false;
+        if connection.leaving {
+            return;
+        }
         if connection.is_blocked() {
             let held = connection.kept_bytes();
             let sent = connection.send_owed(&self.shared.counters[self.index]);
             let left = connection.kept_bytes();
             self.kept_bytes = self.kept_bytes + left - held;
             match sent {
-                Ok(true) if connection.closing => return self.close(id),
+                Ok(true) if connection.closing => return self.part(id),
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(_) => return self.close(id),
             }
         }
+        if self.stop_by.is_some_and(|by| connection.hungry || Instant::now() + STOP_PATIENCE >= by + STOP_ANSWERING) {
+            return self.part(id);
+        }
         match self.serve(id) {
             Ok(After::Wait) => {}
             Ok(After::Again) => self.queue(id),
-            Ok(After::Close) | Err(_) => self.close(id),
+            Ok(After::Close) => self.part(id),
+            Err(_) => self.close(id),
         }
     }
 
@@ -384,21 +403,61 @@ impl Loop {
         }
     }
 
-    /// Each connection gets a last turn for what it has sent already; those with nothing left to send or to answer are
-    /// closed, the others have until the deadline.
+    /// Each connection gets a last turn for what it has sent already. From then on nothing is read any more; for a
+    /// while what was read is answered, and until the deadline replies may arrive.
     fn begin_stop(&mut self) {
-        self.stop_by = Some(Instant::now() + STOP_PATIENCE);
         for id in 0..self.connections.len() {
             if let Some(Some(connection)) = self.connections.get_mut(id) {
                 connection.unread = true;
                 self.on_turn(id);
             }
+        }
+        self.stop_by = Some(Instant::now() + STOP_PATIENCE);
+        for id in 0..self.connections.len() {
             if let Some(Some(connection)) = self.connections.get(id)
+                && connection.hungry
                 && !connection.is_blocked()
-                && !connection.queued
             {
-                self.close(id);
+                self.part(id);
             }
+        }
+    }
+
+    /// Ends a connection that has its replies; while the server stops, not before these have arrived.
+    fn part(&mut self, id: usize) {
+        let Some(Some(connection)) = self.connections.get_mut(id) else { return };
+        if self.stop_by.is_none() {
+            return self.close(id);
+        }
+        connection.leaving = true;
+        self.see_off(id);
+    }
+
+    fn see_off_all(&mut self) {
+        for id in 0..self.connections.len() {
+            if self.connections[id].as_ref().is_some_and(|connection| connection.leaving) {
+                self.see_off(id);
+            }
+        }
+    }
+
+    /// Closes a connection whose replies have arrived. Closing it earlier could reset it, which throws away what is
+    /// still on the way, as there may be requests that were not read; these are thrown away here, so that a client
+    /// that is still writing gets to read.
+    fn see_off(&mut self, id: usize) {
+        let Some(Some(connection)) = self.connections.get_mut(id) else { return };
+        for _ in 0..STOP_READS_MAX {
+            match connection.socket.read(&mut self.buffer) {
+                Ok(1..) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                // The peer has said all it will; it may still read.
+                Ok(0) => break,
+                Err(_) => return self.close(id),
+            }
+        }
+        if !connection.is_unsent() {
+            self.close(id);
         }
     }
 }

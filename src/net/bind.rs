@@ -79,8 +79,8 @@ fn bind_on_one_port(addresses: &[SocketAddr], backlog: i32) -> Result<Vec<TcpLis
     }
 }
 
-/// One listening socket, non-blocking. Keepalive and `TCP_NODELAY` pass to the sockets accepted from it, which saves
-/// two calls for each connection.
+/// One listening socket, non-blocking. Keepalive, `TCP_NODELAY` and the bound on unsent bytes pass to the sockets
+/// accepted from it, which saves calls for each connection.
 fn listen(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     let kind = Type::STREAM.nonblocking().cloexec();
     let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
@@ -90,6 +90,8 @@ fn listen(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_keepalive(true)?;
     socket.set_tcp_nodelay(true)?;
+    // Kernels that do not know it have no such bound, and are served all the same.
+    let _ = socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
     socket.bind(&address.into())?;
     socket.listen(backlog)?;
     Ok(TcpListener::from_std(socket.into()))
@@ -113,6 +115,11 @@ fn explain((address, error): Failure) -> BindError {
         _ => BindError::new("bind", place, &error, "check -l and -p"),
     }
 }
+
+/// Bytes of replies that wait in the kernel for a peer to take them, per connection. Without a bound the kernel keeps
+/// 4 MB for each peer that does not read, and a few hundred of these exhaust the memory it has for all of TCP, so that
+/// every connection on the machine stalls.
+const UNSENT_BYTES_MAX: u32 = 256 << 10;
 
 /// How many ports are tried until one is free at all addresses.
 const FREE_PORT_TRIES: usize = 16;
@@ -159,12 +166,13 @@ mod tests {
     }
 
     #[test]
-    fn accepted_sockets_have_keepalive_and_no_delay() {
+    fn accepted_sockets_have_keepalive_no_delay_and_a_bound_on_unsent_bytes() {
         let listeners = bind_all(&addresses(["127.0.0.1:0"]), 8).unwrap();
         let _client = std::net::TcpStream::connect(listeners[0].local_addr().unwrap()).unwrap();
         // A finished handshake over loopback is in the queue already.
         let (accepted, _) = listeners[0].accept().unwrap();
         assert!(socket2::SockRef::from(&accepted).keepalive().unwrap());
         assert!(accepted.nodelay().unwrap());
+        assert_eq!(socket2::SockRef::from(&accepted).tcp_notsent_lowat().unwrap(), UNSENT_BYTES_MAX);
     }
 }

@@ -17,7 +17,11 @@ pub(crate) struct Client {
 impl Client {
     /// Connects, with a deadline on everything that follows.
     pub(crate) fn connect(address: SocketAddr) -> Client {
-        let stream = TcpStream::connect_timeout(&address, DEADLINE).expect("the server accepts connections");
+        Client::over(TcpStream::connect_timeout(&address, DEADLINE).expect("the server accepts connections"))
+    }
+
+    /// Over a connection that is open already.
+    pub(crate) fn over(stream: TcpStream) -> Client {
         stream.set_nodelay(true).expect("TCP_NODELAY can be set on a connected socket");
         stream.set_read_timeout(Some(DEADLINE)).expect("the deadline is not zero");
         stream.set_write_timeout(Some(DEADLINE)).expect("the deadline is not zero");

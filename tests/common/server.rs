@@ -152,6 +152,14 @@ impl Server {
         self.child.id()
     }
 
+    /// A line of /proc/PID/status that counts memory (`VmRSS`, `VmHWM`), in bytes.
+    pub(crate) fn memory_bytes(&self, name: &str) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the server lives");
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).expect("such a line");
+        let kibibytes = line.trim().strip_suffix(" kB").expect("it is a size").trim();
+        kibibytes.parse::<u64>().expect("it is a number") << 10
+    }
+
     /// What the server has printed on stderr so far.
     pub(crate) fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.printed.lock().expect("no holder panics")).into_owned()

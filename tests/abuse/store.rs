@@ -1,0 +1,98 @@
+//! Flushes, and a memory limit that moves, under load.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::common::{DEADLINE, POLL_INTERVAL, Server};
+use crate::stand::{Stand, pattern, set, value_reply};
+
+/// Stores and reads values of all sizes until told to stop; whatever is found must be whole.
+fn load(server: &Server, seed: usize, over: &AtomicBool) -> usize {
+    let mut client = server.connect();
+    let mut rounds = 0;
+    while !over.load(Ordering::Acquire) {
+        let n = seed * 1000 + rounds % 700;
+        let value = pattern(n, n * 7919 % 60_000);
+        client.send(set(&format!("load-{n}"), &value));
+        let line = client.line();
+        assert!(line == b"STORED" || line.starts_with(b"SERVER_ERROR out of memory"), "{}", line.escape_ascii());
+        client.send_line(format!("get load-{n}"));
+        if client.line() != b"END" {
+            client.expect([&value[..], b"\r\nEND\r\n"].concat());
+        }
+        rounds += 1;
+    }
+    rounds
+}
+
+#[test]
+fn a_flush_at_once_and_one_in_the_future_take_everything_before_them() {
+    let mut stand = Stand::start(64, &[]);
+    stand.under("flush storm, in the future", |server| {
+        let mut client = server.connect();
+        for n in 0..2000 {
+            client.send(format!("flush_all {}\r\n", 1000 + n));
+            client.expect_line("OK");
+        }
+        // The last one counts: a pending flush is replaced.
+        client.send("flush_all 1000000\r\n");
+        client.expect_line("OK");
+    });
+    let mut client = stand.server.connect();
+    client.send("flush_all 1\r\n");
+    client.expect_line("OK");
+    client.await_line("get canary-1", "END");
+    stand.expect_flushed();
+    client.send(set("k", b"v"));
+    client.expect_line("STORED");
+    for _ in 0..2000 {
+        client.send("flush_all\r\nget k\r\n");
+        client.expect("OK\r\nEND\r\n");
+    }
+}
+
+#[test]
+fn a_memory_limit_that_shrinks_under_load_is_kept() {
+    let mut stand = Stand::start(256, &[]);
+    stand.under_pressure("limit moved between 64 and 256 MiB under load", |server| {
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for seed in 1..3 {
+                let over = &over;
+                scope.spawn(move || load(server, seed, over));
+            }
+            let mut client = server.connect();
+            for mebibytes in [128, 64, 256, 64, 100, 64] {
+                client.send(format!("cache_memlimit {mebibytes}\r\n"));
+                client.expect_line("OK");
+                for n in 0..200 {
+                    client.send(set(&format!("fill-{n}"), &pattern(n, 500_000)));
+                    client.expect_line("STORED");
+                }
+            }
+            over.store(true, Ordering::Release);
+        });
+        // What is above the limit goes in the background.
+        let since = std::time::Instant::now();
+        let bound = (64 << 20) + (64 << 20);
+        while server.memory_bytes("VmRSS") > bound {
+            assert!(since.elapsed() < DEADLINE, "{} MiB resident", server.memory_bytes("VmRSS") >> 20);
+            std::thread::sleep(POLL_INTERVAL);
+        }
+        println!("after shrinking to 64 MiB: {} MiB resident", server.memory_bytes("VmRSS") >> 20);
+    });
+}
+
+#[test]
+fn the_smallest_limit_keeps_values_right() {
+    let mut stand = Stand::start(64, &[]);
+    let mut client = stand.server.connect();
+    client.send("cache_memlimit 8\r\n");
+    client.expect_line("OK");
+    for n in 0..300 {
+        client.send(set(&format!("fill-{n}"), &pattern(n, 100_000)));
+        client.expect_line("STORED");
+    }
+    client.send("get fill-299\r\n");
+    client.expect([&value_reply("fill-299", &pattern(299, 100_000))[..], b"END\r\n"].concat());
+    println!("canaries left in 8 MiB: {}", stand.surviving());
+}

@@ -142,22 +142,14 @@ impl Shard {
         let mut pieces = 0;
         for step in 0..steps_max {
             let Some(chunk) = self.slabs.advance_hand(class, self.tick) else { continue };
-            let bits = self.items().state(chunk);
-            let item = if bits & state::LIVE != 0 {
-                chunk
-            } else if bits & state::PIECE != 0 {
+            let Some(item) = self.item_of(chunk).filter(|&item| self.items().pins(item) == 0) else { continue };
+            if item != chunk {
                 pieces += 1;
                 if pieces <= PIECES_PASSED_MAX {
                     continue;
                 }
-                self.items().owner(chunk)
-            } else {
-                continue;
-            };
-            let bits = self.items().state(item);
-            if bits & state::LIVE == 0 || self.items().pins(item) > 0 {
-                continue;
             }
+            let bits = self.items().state(item);
             if self.items().is_expired(item, now) {
                 self.counters(item).reclaimed += 1;
                 self.note_expired(item);

@@ -144,18 +144,8 @@ impl Shard {
     fn empty(&mut self, page: u32, now: Seconds, referenced: Referenced) {
         for number in 0..self.slabs.pages[page as usize].carved {
             let chunk = self.slabs.chunk(page, number);
-            let bits = self.items().state(chunk);
-            let (item, is_piece) = if bits & state::LIVE != 0 {
-                (chunk, false)
-            } else if bits & state::PIECE != 0 {
-                (self.items().owner(chunk), true)
-            } else {
-                continue;
-            };
+            let Some(item) = self.item_of(chunk).filter(|&item| self.items().pins(item) == 0) else { continue };
             let bits = self.items().state(item);
-            if bits & state::LIVE == 0 || self.items().pins(item) > 0 {
-                continue;
-            }
             if self.items().is_expired(item, now) {
                 self.counters(item).reclaimed += 1;
                 self.note_expired(item);
@@ -163,8 +153,10 @@ impl Shard {
                 continue;
             }
             if referenced == Referenced::Rescue && bits & state::FREQUENCY > 0 {
-                if self.rescue(chunk, is_piece, now) {
-                    self.counters(item).rescued += 1;
+                if self.rescue(chunk, item != chunk, now) {
+                    // The class of the page: the item's own page may be gone by now.
+                    let class = self.slabs.pages[page as usize].class;
+                    self.classes[class as usize].counters.rescued += 1;
                     continue;
                 }
                 // Making room may have evicted the very item.

@@ -188,6 +188,13 @@ impl Shard {
         }
     }
 
+    /// The live item that `chunk` is, or is a piece of.
+    pub(super) fn item_of(&self, chunk: Handle) -> Option<Handle> {
+        let bits = self.items().state(chunk);
+        let item = if bits & state::PIECE != 0 { self.items().owner(chunk) } else { chunk };
+        (self.items().state(item) & state::LIVE != 0).then_some(item)
+    }
+
     pub(super) fn note_expired(&mut self, item: Handle) {
         let fetched = self.items().state(item) & state::FETCHED != 0;
         self.counters(item).expired_unfetched += u64::from(!fetched);

@@ -2,7 +2,7 @@
 
 use super::shard::{NO_FLUSH, Shard};
 use crate::clock::{NEVER, Seconds};
-use crate::slab::items::{Handle, state};
+use crate::slab::items::state;
 use crate::slab::pages::NO_CLASS;
 
 /// Pages whose items one sweep step walks at most; the others it only looks at in the page table.
@@ -134,15 +134,7 @@ impl Shard {
     fn flush_held_page(&mut self, page: u32) {
         for number in 0..self.slabs.pages[page as usize].carved {
             let chunk = self.slabs.chunk(page, number);
-            let bits = self.items().state(chunk);
-            let item = if bits & state::LIVE != 0 {
-                chunk
-            } else if bits & state::PIECE != 0 {
-                self.items().owner(chunk)
-            } else {
-                continue;
-            };
-            if item != Handle::NONE && self.items().state(item) & state::LIVE != 0 {
+            if let Some(item) = self.item_of(chunk) {
                 self.kill(item);
             }
         }

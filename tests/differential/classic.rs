@@ -54,8 +54,11 @@ fn cas(random: &mut Random) -> Command {
     let (flags, exptime) = (flags(random), exptime(random));
     // With a word missing the unique would be the length, and the two servers' numbers differ.
     let no_word_missing = !key.is_empty() && !flags.is_empty() && !exptime.is_empty();
-    let unique =
-        if no_word_missing && random.percent(70) { Piece::Unique(key.clone()) } else { Piece::Bytes(random.pick(&literal).to_vec()) };
+    let unique = if no_word_missing && random.percent(70) {
+        Piece::Unique(key.clone())
+    } else {
+        Piece::Bytes(random.pick(&literal).to_vec())
+    };
     let data = data(random, key.len(), flags);
     let head = vec![b"cas".to_vec(), key, flags.to_vec(), exptime.to_vec()];
     with_data(random, head, data, vec![Piece::Bytes(b" ".to_vec()), unique])

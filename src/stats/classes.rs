@@ -89,9 +89,9 @@ pub fn slabs(shared: &Shared, now: Seconds) -> Stats {
         add("cas_badval", counters.cas_badval);
         add("touch_hits", counters.touch_hits);
     }
-    let pooled = shared.store.totals().free_pages;
     stats.add("active_slabs", active);
-    stats.add("total_malloced", (pages + pooled) * PAGE as u64);
+    // Without the pages of the pool, which memcached counts: theirs never shrinks, ours follows what is in use.
+    stats.add("total_malloced", pages * PAGE as u64);
     stats
 }
 

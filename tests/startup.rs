@@ -213,8 +213,11 @@ fn what_cannot_be_bound_ends_with_71_and_advice() {
 }
 
 #[test]
-fn nothing_to_listen_on_ends_with_64() {
-    assert_eq!(refusal(&["-p", "0"]), (Some(64), "nothing to listen on; pass -p or -s".to_owned()));
+fn nothing_to_listen_on_is_warned_of_and_has_an_empty_port_file() {
+    let server = Server::start(&["-p", "0"]);
+    assert!(server.ports().is_empty());
+    let log = server.stop();
+    assert!(log.contains("level=warn") && log.contains("nobody can connect: "), "{log}");
 }
 
 #[test]

@@ -73,7 +73,8 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     }
     let unix_socket = bind_unix(&settings, &mut listeners)?;
     if listeners.is_empty() {
-        return Err(Failure::new(status::USAGE, "nothing to listen on; pass -p or -s"));
+        // As in memcached it serves all the same.
+        log::warn!("nobody can connect: -p 0 takes the only listener away; pass -p or -s");
     }
     listen::warn_if_exposed(&listeners, &settings);
     let signals = Signals::install()

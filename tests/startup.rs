@@ -3,8 +3,8 @@
 mod support;
 
 use std::fs;
-use std::io::Read;
-use std::net::{TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -218,6 +218,34 @@ fn nothing_to_listen_on_is_warned_of_and_has_an_empty_port_file() {
     assert!(server.ports().is_empty());
     let log = server.stop();
     assert!(log.contains("level=warn") && log.contains("nobody can connect: "), "{log}");
+}
+
+#[test]
+fn protocol_of_the_listener_is_obeyed() {
+    let binary: &[u8] = &[0x80, 0x0b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    for (protocol, request, answer) in [
+        ("auto", b"mn\r\n", "MN\r\n"),
+        ("ascii", b"mn\r\n", "MN\r\n"),
+        ("binary", b"mn\r\n", ""),
+        ("binary", b"m", ""),
+        ("auto", binary, ""),
+        ("ascii", binary, ""),
+        ("ascii", b"\x80\r\n", ""),
+        ("binary", binary, ""),
+    ] as [(&str, &[u8], &str); 8]
+    {
+        let server = Server::on_loopback(&["-B", protocol]);
+        let mut client = server.connect();
+        client.write_all(request).unwrap();
+        if !answer.is_empty() {
+            client.shutdown(Shutdown::Write).unwrap();
+        }
+        let mut received = String::new();
+        client.read_to_string(&mut received).expect("the connection ends in order");
+        assert_eq!(received, answer, "{protocol} {request:?}");
+        let warned = server.stop().contains("the binary protocol is not available");
+        assert_eq!(warned, protocol == "binary");
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub use outbox::Outbox;
 use crate::exec::Context;
 use crate::net::roster::Activity;
 use crate::protocol::text::parse::{KeysLine, Reply};
+use crate::settings::ProtocolChoice;
 use crate::store::Upload;
 
 /// The longest line without an end, other than get and gets, in bytes; beyond it the connection closes (1.6.45).
@@ -97,12 +98,18 @@ struct Uploading {
 /// The state of one connection.
 #[derive(Debug, Default)]
 pub struct Session {
+    protocol: ProtocolChoice,
     phase: Phase,
     /// The line of a storage command is here and its value is not.
     awaits_value: bool,
 }
 
 impl Session {
+    /// A session that has seen nothing yet and may speak `protocol`.
+    pub fn new(protocol: ProtocolChoice) -> Session {
+        Session { protocol, ..Session::default() }
+    }
+
     /// Takes requests from `input` and appends their replies to `out`, at most `requests_max` of them.
     pub fn feed(&mut self, input: &[u8], out: &mut Outbox, cx: &Context<'_>, requests_max: u32) -> Progress {
         let mut consumed = 0;

@@ -13,6 +13,7 @@ use crate::protocol::text::parse::{
     self, AutomoveChange, KeysLine, Reason, Refusal, Reply, Request, ShutdownWord, StoreLine,
 };
 use crate::protocol::text::reply::{self, line};
+use crate::settings::ProtocolChoice;
 use crate::store::{DeltaOutcome, Fetch, Found, Outcome, Put};
 
 /// First byte of a binary request, which this version does not speak.
@@ -22,6 +23,9 @@ impl Session {
     #[inline]
     pub(super) fn command(&mut self, input: &[u8], out: &mut Outbox, cx: &Context<'_>) -> Step {
         self.awaits_value = false;
+        if self.is_foreign(input) {
+            return Step::over();
+        }
         let Some(end) = memchr(b'\n', input) else { return self.unfinished_line(input) };
         let (request_line, behind) = input.split_at(end + 1);
         let request = parse::parse(request_line);
@@ -57,10 +61,16 @@ impl Session {
         }
     }
 
-    fn unfinished_line(&mut self, input: &[u8]) -> Step {
-        if input.first() == Some(&BINARY_MAGIC) {
-            return Step::over();
+    /// Whether a request begins in a protocol that this session does not speak. Nothing but text is there yet, so
+    /// that a session for the binary protocol alone ends at its first byte.
+    fn is_foreign(&self, input: &[u8]) -> bool {
+        match self.protocol {
+            ProtocolChoice::Auto | ProtocolChoice::Ascii => input.first() == Some(&BINARY_MAGIC),
+            ProtocolChoice::Binary => !input.is_empty(),
         }
+    }
+
+    fn unfinished_line(&mut self, input: &[u8]) -> Step {
         if input.len() <= LINE_BYTES_MAX {
             return Step::starved(input.len() + 1);
         }

@@ -52,7 +52,7 @@ impl Connection {
         let fd = accepted.socket.as_raw_fd();
         Connection {
             socket: accepted.socket,
-            session: Session::default(),
+            session: Session::new(accepted.protocol),
             input: Vec::new(),
             owed: None,
             fd,

@@ -14,11 +14,10 @@ pub(super) static FLAGS: &[Row] = &[
         'U',
         "udp-port",
         Network,
-        "UDP port; 0 = no UDP, -1 = any free port. Given without -p, TCP moves to the same port",
+        "UDP port, at the addresses that TCP has; 0 = no UDP, -1 = any free port. Given without -p, TCP moves to the \
+         same port",
     )
-    .value("num", "0", |draft, word| word.number(-1..=PORT_MAX).map(|port| draft.settings.udp_port = port))
-    .later("UDP", "use TCP, or -U 0")
-    .wanted_when(|settings| settings.udp_port != 0),
+    .value("num", "0", |draft, word| word.number(-1..=PORT_MAX).map(|port| draft.settings.udp_port = port)),
     Row::flag('s', "unix-socket", Network, "serve this Unix socket, and no network address").value(
         "file",
         "",

@@ -88,7 +88,7 @@ pub(super) struct Row {
     /// The exit status for a wrong value.
     pub(super) wrong_value: i32,
     set: Set,
-    /// Whether the settings still ask for it: `-U 0` does not ask for UDP.
+    /// Whether the settings still ask for it: `-o no_drop_privileges` asks for nothing.
     wanted: fn(&Settings) -> bool,
 }
 

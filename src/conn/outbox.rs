@@ -62,6 +62,18 @@ impl Outbox {
         self.bytes.len() >= BYTES_HIGH || self.pinned_bytes >= PINNED_HIGH || self.pinned.len() >= PINS_HIGH
     }
 
+    /// Bytes that wait to be sent, pinned values included.
+    pub fn waiting_bytes(&self) -> usize {
+        self.bytes.len() - self.sent + self.pinned_bytes
+    }
+
+    /// Drops what waits to be sent.
+    pub fn clear(&mut self) {
+        self.clear_bytes();
+        self.pinned.clear();
+        self.pinned_bytes = 0;
+    }
+
     /// Memory that waiting to send takes, pinned values not counted: they are the store's.
     pub fn held_bytes(&self) -> usize {
         self.bytes.capacity()

@@ -1,10 +1,10 @@
-//! One TCP address, or several on the same port, turned into listening sockets, with errors that say what to do.
+//! One address, or several on the same port, turned into TCP listeners or UDP sockets, with errors that say what to do.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
-use mio::net::TcpListener;
+use mio::net::{TcpListener, UdpSocket};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Why the server cannot listen somewhere: one line, ready to print.
@@ -34,16 +34,30 @@ impl std::error::Error for BindError {}
 /// # Errors
 /// When an address is in use, forbidden or not there.
 pub fn bind_all(addresses: &[SocketAddr], backlog: i32) -> Result<Vec<TcpListener>, BindError> {
+    let sockets = bind(addresses, |address| listen(address, backlog)).map_err(|failure| explain(failure, "-p"))?;
+    Ok(sockets.into_iter().map(|socket| TcpListener::from_std(socket.into())).collect())
+}
+
+/// The same for UDP.
+///
+/// # Errors
+/// The same.
+pub fn bind_all_udp(addresses: &[SocketAddr]) -> Result<Vec<UdpSocket>, BindError> {
+    let sockets = bind(addresses, receive).map_err(|failure| explain(failure, "-U"))?;
+    Ok(sockets.into_iter().map(|socket| UdpSocket::from_std(socket.into())).collect())
+}
+
+fn bind(addresses: &[SocketAddr], open: impl Fn(SocketAddr) -> io::Result<Socket>) -> Result<Vec<Socket>, Failure> {
     for _ in 1..FREE_PORT_TRIES {
-        match bind_on_one_port(addresses, backlog) {
+        match bind_on_one_port(addresses, &open) {
             // The port that was free at the first address is taken at the second: try another one.
             Err((address, error)) if error.kind() == ErrorKind::AddrInUse && wants_free_port(addresses) => {
                 log::debug!("port chosen for addr={address} is taken at another address: trying again");
             }
-            outcome => return outcome.map_err(explain),
+            outcome => return outcome,
         }
     }
-    bind_on_one_port(addresses, backlog).map_err(explain)
+    bind_on_one_port(addresses, &open)
 }
 
 fn wants_free_port(addresses: &[SocketAddr]) -> bool {
@@ -52,7 +66,10 @@ fn wants_free_port(addresses: &[SocketAddr]) -> bool {
 
 type Failure = (SocketAddr, io::Error);
 
-fn bind_on_one_port(addresses: &[SocketAddr], backlog: i32) -> Result<Vec<TcpListener>, Failure> {
+fn bind_on_one_port(
+    addresses: &[SocketAddr],
+    open: impl Fn(SocketAddr) -> io::Result<Socket>,
+) -> Result<Vec<Socket>, Failure> {
     let mut bound = Vec::new();
     let mut missing = None;
     let mut chosen = 0;
@@ -61,10 +78,10 @@ fn bind_on_one_port(addresses: &[SocketAddr], backlog: i32) -> Result<Vec<TcpLis
         if address.port() == 0 {
             address.set_port(chosen);
         }
-        match listen(address, backlog) {
-            Ok(listener) => {
-                chosen = listener.local_addr().map_err(|error| (address, error))?.port();
-                bound.push(listener);
+        match open(address) {
+            Ok(socket) => {
+                chosen = port_of(&socket).map_err(|error| (address, error))?;
+                bound.push(socket);
             }
             Err(error) if address.is_ipv6() && is_not_here(&error) => {
                 log::debug!("no addr={address} on this machine: {error}");
@@ -79,9 +96,14 @@ fn bind_on_one_port(addresses: &[SocketAddr], backlog: i32) -> Result<Vec<TcpLis
     }
 }
 
+fn port_of(socket: &Socket) -> io::Result<u16> {
+    let address = socket.local_addr()?.as_socket();
+    address.map(|address| address.port()).ok_or_else(|| ErrorKind::AddrNotAvailable.into())
+}
+
 /// One listening socket, non-blocking. Keepalive, `TCP_NODELAY` and the bound on unsent bytes pass to the sockets
 /// accepted from it, which saves calls for each connection.
-fn listen(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
+fn listen(address: SocketAddr, backlog: i32) -> io::Result<Socket> {
     let kind = Type::STREAM.nonblocking().cloexec();
     let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
     if address.is_ipv6() {
@@ -94,7 +116,21 @@ fn listen(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     let _ = socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
     socket.bind(&address.into())?;
     socket.listen(backlog)?;
-    Ok(TcpListener::from_std(socket.into()))
+    Ok(socket)
+}
+
+/// One UDP socket, non-blocking. The port is not shared (memcached sets `SO_REUSEADDR`, with which Linux gives the same
+/// port to two servers): nothing lingers in UDP that would have to be overcome.
+fn receive(address: SocketAddr) -> io::Result<Socket> {
+    let kind = Type::DGRAM.nonblocking().cloexec();
+    let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // The kernel grants what its limit allows (net.core.wmem_max).
+    socket.set_send_buffer_size(UDP_SEND_BUFFER_BYTES)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
 }
 
 /// Whether the machine lacks the address, or its whole family.
@@ -102,17 +138,20 @@ fn is_not_here(error: &io::Error) -> bool {
     error.kind() == ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(libc::EAFNOSUPPORT)
 }
 
-fn explain((address, error): Failure) -> BindError {
+/// `flag` is the one that chooses the port.
+fn explain((address, error): Failure, flag: &str) -> BindError {
     let place = format!("addr={address}");
     match error.kind() {
-        ErrorKind::AddrInUse => BindError::new("bind", place, "in use", "stop the other server or pass -p"),
+        ErrorKind::AddrInUse => {
+            BindError::new("bind", place, "in use", &format!("stop the other server or pass {flag}"))
+        }
         ErrorKind::PermissionDenied => {
             BindError::new("bind", place, "not permitted", "pass a port above 1023 or start as root")
         }
         _ if is_not_here(&error) => {
             BindError::new("bind", place, "no such address on this machine", "pass one of its own with -l")
         }
-        _ => BindError::new("bind", place, &error, "check -l and -p"),
+        _ => BindError::new("bind", place, &error, &format!("check -l and {flag}")),
     }
 }
 
@@ -123,6 +162,9 @@ const UNSENT_BYTES_MAX: u32 = 256 << 10;
 
 /// How many ports are tried until one is free at all addresses.
 const FREE_PORT_TRIES: usize = 16;
+
+/// Room for the datagrams of one large reply, which are sent without waiting.
+const UDP_SEND_BUFFER_BYTES: usize = 2 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -145,6 +187,18 @@ mod tests {
         let address = taken[0].local_addr().unwrap();
         let error = bind_all(&[address], 8).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot bind addr={address}: in use; stop the other server or pass -p"));
+    }
+
+    #[test]
+    fn udp_port_is_bound_once_and_beside_a_tcp_port() {
+        let sockets = bind_all_udp(&addresses(["127.0.0.1:0", "127.0.0.2:0"])).unwrap();
+        let address = sockets[0].local_addr().unwrap();
+        assert_eq!(sockets[1].local_addr().unwrap().port(), address.port());
+        let error = bind_all_udp(&[address]).unwrap_err();
+        assert_eq!(error.to_string(), format!("cannot bind addr={address}: in use; stop the other server or pass -U"));
+        drop(sockets);
+        let tcp = bind_all(&addresses(["127.0.0.1:0"]), 8).unwrap();
+        assert!(bind_all_udp(&[tcp[0].local_addr().unwrap()]).is_ok());
     }
 
     #[test]

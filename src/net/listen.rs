@@ -1,4 +1,4 @@
-//! Where the server listens: what `-l`, `-p`, `-s` and `-B` ask for, resolved and bound.
+//! Where the server listens: what `-l`, `-p`, `-U`, `-s` and `-B` ask for, resolved and bound.
 //!
 //! Two defaults are safer than memcached's: without `-l` only this machine can connect, and a listener that a network
 //! reaches while no login is required gets a warning.
@@ -8,9 +8,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 
-use mio::net::{TcpListener, UnixListener};
+use mio::net::{TcpListener, UdpSocket, UnixListener};
 
-use super::bind::{BindError, bind_all};
+use super::bind::{BindError, bind_all, bind_all_udp};
 use super::listen_spec::ListenSpec;
 use crate::settings::{ProtocolChoice, Settings};
 
@@ -61,31 +61,65 @@ impl fmt::Display for Listener {
     }
 }
 
+/// A UDP socket.
+#[derive(Debug)]
+pub struct UdpListener {
+    /// The socket, non-blocking.
+    pub socket: UdpSocket,
+    /// Where it is bound.
+    pub address: SocketAddr,
+    /// What its clients may speak.
+    pub protocol: ProtocolChoice,
+}
+
+impl fmt::Display for UdpListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "udp:{}", self.address)
+    }
+}
+
 /// Binds all TCP listeners that `settings` ask for: none with `-p 0` or `-s`.
 ///
 /// # Errors
 /// When a name does not resolve or an address cannot be bound; those bound before are closed again.
 pub fn bind_network(settings: &Settings) -> Result<Vec<Listener>, BindError> {
-    if settings.tcp_port == 0 || settings.unix_socket.is_some() {
+    let mut listeners = Vec::new();
+    for (addresses, protocol) in places(settings, settings.tcp_port)? {
+        let sockets = bind_all(&addresses, settings.listen_backlog)?;
+        listeners.extend(sockets.into_iter().map(|socket| Listener { socket: ListenSocket::Tcp(socket), protocol }));
+    }
+    Ok(listeners)
+}
+
+/// Binds all UDP sockets that `settings` ask for, at the addresses that TCP has: none with `-U 0` or `-s`.
+///
+/// # Errors
+/// The same as for [`bind_network`].
+pub fn bind_udp(settings: &Settings) -> Result<Vec<UdpListener>, BindError> {
+    let mut listeners = Vec::new();
+    for (addresses, protocol) in places(settings, settings.udp_port)? {
+        for socket in bind_all_udp(&addresses)? {
+            let address = socket.local_addr().map_err(|error| {
+                BindError::new("bind", format_args!("addr={addresses:?}"), error, "check -l and -U")
+            })?;
+            listeners.push(UdpListener { socket, address, protocol });
+        }
+    }
+    Ok(listeners)
+}
+
+/// The addresses to bind at `port` (0 = none, -1 = any), those of one entry of `-l` together.
+fn places(settings: &Settings, port: i32) -> Result<Vec<(Vec<SocketAddr>, ProtocolChoice)>, BindError> {
+    if port == 0 || settings.unix_socket.is_some() {
         return Ok(Vec::new());
     }
     // Port 0 is "any" for bind(2), and so is -1 for us.
-    let default_port = u16::try_from(settings.tcp_port).unwrap_or(0);
-    let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-    let mut listeners = Vec::new();
-    let mut listen = |addresses: &[SocketAddr], protocol| {
-        let sockets = bind_all(addresses, settings.listen_backlog)?;
-        listeners.extend(sockets.into_iter().map(|socket| Listener { socket: ListenSocket::Tcp(socket), protocol }));
-        Ok(())
-    };
+    let port = u16::try_from(port).unwrap_or(0);
     if settings.listen.is_empty() {
-        listen(&with_port(&loopback, default_port), settings.protocol)?;
+        let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+        return Ok(vec![(with_port(&loopback, port), settings.protocol)]);
     }
-    for spec in &settings.listen {
-        let addresses = resolve(spec, default_port)?;
-        listen(&addresses, spec.protocol.unwrap_or(settings.protocol))?;
-    }
-    Ok(listeners)
+    settings.listen.iter().map(|spec| Ok((resolve(spec, port)?, spec.protocol.unwrap_or(settings.protocol)))).collect()
 }
 
 /// Warns of each listener that a network reaches and that asks for no login.
@@ -101,7 +135,8 @@ pub fn warn_if_exposed(listeners: &[Listener], settings: &Settings) {
     }
 }
 
-fn is_exposed(address: &SocketAddr) -> bool {
+/// Whether others than this machine can reach `address`.
+pub(super) fn is_exposed(address: &SocketAddr) -> bool {
     !address.ip().to_canonical().is_loopback()
 }
 
@@ -186,6 +221,18 @@ mod tests {
         assert!(bind_network(&off).unwrap().is_empty());
         let unix = Settings { unix_socket: Some("/tmp/never-bound".into()), ..Settings::default() };
         assert!(bind_network(&unix).unwrap().is_empty());
+    }
+
+    #[test]
+    fn udp_has_the_addresses_of_tcp_and_a_port_of_its_own() {
+        let listen = vec![host("127.0.0.1"), host("127.0.0.2")];
+        let settings = Settings { udp_port: -1, tcp_port: 0, listen, ..Settings::default() };
+        let listeners = bind_udp(&settings).unwrap();
+        let hosts: Vec<_> = listeners.iter().map(|listener| listener.address.ip().to_string()).collect();
+        assert_eq!(hosts, ["127.0.0.1", "127.0.0.2"]);
+        assert!(bind_network(&settings).unwrap().is_empty());
+        let unix = Settings { unix_socket: Some("/tmp/never-bound".into()), ..settings };
+        assert!(bind_udp(&unix).unwrap().is_empty());
     }
 
     #[test]

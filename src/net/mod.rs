@@ -9,5 +9,6 @@ pub mod listen_spec;
 pub mod mailbox;
 pub mod port_file;
 pub mod roster;
+pub mod udp;
 pub mod unix_socket;
 pub mod worker;

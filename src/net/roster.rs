@@ -23,6 +23,8 @@ pub enum Activity {
     Swallow = 5,
     /// A client that has not taken its replies yet.
     Mwrite = 6,
+    /// A UDP socket, between datagrams.
+    Datagrams = 7,
 }
 
 impl Activity {
@@ -35,12 +37,14 @@ impl Activity {
             Activity::Nread => "conn_nread",
             Activity::Swallow => "conn_swallow",
             Activity::Mwrite => "conn_mwrite",
+            // As memcached calls it: each of its UDP sockets is a connection.
+            Activity::Datagrams => "conn_read",
         }
     }
 
     fn from_bits(bits: u8) -> Option<Activity> {
         use Activity::*;
-        [Listening, Read, ParseCmd, Nread, Swallow, Mwrite].into_iter().find(|a| *a as u8 == bits)
+        [Listening, Read, ParseCmd, Nread, Swallow, Mwrite, Datagrams].into_iter().find(|a| *a as u8 == bits)
     }
 }
 

@@ -1,4 +1,4 @@
-//! One worker thread: a `Poll`, its connections, one read buffer and one outbox for all of them.
+//! One worker thread: a `Poll`, its connections, its UDP sockets, one read buffer and one outbox for all of them.
 //!
 //! A connection at rest owns no buffer. What arrives is read into the worker's buffer, answered into the worker's
 //! outbox and sent, with one read and one write for as many complete requests as came. Only what is incomplete or
@@ -21,7 +21,9 @@ use mio::event::Event;
 use mio::{Events, Interest, Poll, Token};
 
 use super::connection::Connection;
+use super::listen::UdpListener;
 use super::mailbox::{Accepted, Mailbox, Message};
+use super::udp::UdpPort;
 use crate::clock::Seconds;
 use crate::conn::{Next, Outbox};
 use crate::exec::Context;
@@ -63,6 +65,9 @@ const STOP_PATIENCE: Duration = Duration::from_millis(1200);
 
 const MAILBOX: Token = Token(usize::MAX);
 
+/// The token of the first UDP socket; connections have those below.
+const UDP_FIRST: usize = usize::MAX / 2;
+
 const EVENTS_MAX: usize = 1024;
 
 /// A running worker, seen from outside.
@@ -75,17 +80,23 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts worker `index` (0-based).
+    /// Starts worker `index` (0-based), which serves these UDP sockets all the time.
     ///
     /// # Errors
     /// When the poll, its waker or the thread cannot be made.
-    pub fn start(index: usize, shared: Arc<Shared>) -> io::Result<Worker> {
+    pub fn start(index: usize, udp: Vec<UdpListener>, shared: Arc<Shared>) -> io::Result<Worker> {
         let poll = Poll::new()?;
+        let mut ports = Vec::with_capacity(udp.len());
+        for (number, listener) in udp.into_iter().enumerate() {
+            let port = UdpPort::new(listener, poll.registry(), Token(UDP_FIRST + number))?;
+            shared.roster.note(port.fd, Activity::Datagrams, shared.clock.now());
+            ports.push(port);
+        }
         let mailbox = Arc::new(Mailbox::new(poll.registry(), MAILBOX)?);
         let inbox = Arc::clone(&mailbox);
         let thread = std::thread::Builder::new()
             .name(format!("worker-{index}"))
-            .spawn(move || Loop::new(index, poll, inbox, shared).run())?;
+            .spawn(move || Loop::new(index, poll, inbox, ports, shared).run())?;
         Ok(Worker { mailbox, thread })
     }
 }
@@ -101,6 +112,7 @@ struct Loop {
     vacant: Vec<usize>,
     /// Connections that have work without an event, in the order in which they get their turn.
     ready: VecDeque<usize>,
+    udp: Vec<UdpPort>,
     buffer: Box<[u8]>,
     outbox: Outbox,
     /// Bytes in buffers of connections.
@@ -114,7 +126,7 @@ struct Loop {
 }
 
 impl Loop {
-    fn new(index: usize, poll: Poll, mailbox: Arc<Mailbox>, shared: Arc<Shared>) -> Loop {
+    fn new(index: usize, poll: Poll, mailbox: Arc<Mailbox>, udp: Vec<UdpPort>, shared: Arc<Shared>) -> Loop {
         let settings = &shared.settings;
         let kept_bytes = match settings.read_buf_mem_limit_bytes {
             0 => KEPT_BYTES_MAX,
@@ -131,6 +143,7 @@ impl Loop {
             connections: Vec::new(),
             vacant: Vec::new(),
             ready: VecDeque::new(),
+            udp,
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
             outbox: Outbox::default(),
             kept_bytes: 0,
@@ -156,7 +169,8 @@ impl Loop {
             for event in &events {
                 match event.token() {
                     MAILBOX => self.read_mail(),
-                    token => self.on_event(token.0, event),
+                    Token(token) if token >= UDP_FIRST => self.on_datagrams(token - UDP_FIRST),
+                    Token(id) => self.on_event(id, event),
                 }
             }
             // Only those that were ready before: who gets ready again waits for the next round of events.
@@ -165,11 +179,13 @@ impl Loop {
                     self.on_turn(id);
                 }
             }
+            self.serve_udp();
             if self.stop_by.is_some() {
                 self.see_off_all();
             }
             self.close_idle();
         }
+        self.close_udp();
         let cut_off = self.connections.len() - self.vacant.len();
         if cut_off > 0 {
             log::warn!("stopped with replies unsent connections={cut_off} worker={}", self.index);
@@ -185,7 +201,7 @@ impl Loop {
     }
 
     fn poll_timeout(&self) -> Option<Duration> {
-        if !self.ready.is_empty() {
+        if !self.ready.is_empty() || self.udp.iter().any(|port| port.unread) {
             return Some(Duration::ZERO);
         }
         if let Some(by) = self.stop_by {
@@ -272,6 +288,29 @@ impl Loop {
         {
             connection.queued = true;
             self.ready.push_back(id);
+        }
+    }
+
+    fn on_datagrams(&mut self, index: usize) {
+        // An order to stop that came in the same round has closed the sockets.
+        if let Some(port) = self.udp.get_mut(index) {
+            port.unread = true;
+        }
+    }
+
+    /// A turn for each UDP socket that may have datagrams.
+    fn serve_udp(&mut self) {
+        for port in self.udp.iter_mut().filter(|port| port.unread) {
+            let counters = &self.shared.counters[self.index];
+            let cx = Context { shared: &self.shared, counters, now: self.now, fd: port.fd };
+            port.on_turn(&mut self.buffer, &mut self.outbox, &cx);
+            self.shared.roster.note(port.fd, Activity::Datagrams, self.now);
+        }
+    }
+
+    fn close_udp(&mut self) {
+        for port in self.udp.drain(..) {
+            self.shared.roster.remove(port.fd);
         }
     }
 
@@ -406,6 +445,7 @@ impl Loop {
     /// Each connection gets a last turn for what it has sent already. From then on nothing is read any more; for a
     /// while what was read is answered, and until the deadline replies may arrive.
     fn begin_stop(&mut self) {
+        self.close_udp();
         for id in 0..self.connections.len() {
             if let Some(Some(connection)) = self.connections.get_mut(id) {
                 connection.unread = true;

@@ -2,7 +2,7 @@
 //!
 //! The order of the start, and why:
 //! 1. limits, while the process may still raise them;
-//! 2. the user is looked up, and TCP ports are bound while they may be below 1024 and the terminal sees the errors;
+//! 2. the user is looked up, and ports are bound while they may be below 1024 and the terminal sees the errors;
 //! 3. fork into the background (`-d`), before there are threads, which would not survive it;
 //! 4. privileges are dropped; what follows belongs to the user served as: locked memory, the Unix socket;
 //! 5. signals, then threads: workers first, then the accept thread;
@@ -14,6 +14,7 @@ mod privileges;
 mod signals;
 mod threads;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +24,9 @@ pub use failure::{Failure, status};
 use signals::{Signals, Wish};
 use threads::{Ending, Threads};
 
-use crate::net::listen::{self, ListenSocket, Listener};
+use crate::net::listen::{self, ListenSocket, Listener, UdpListener};
 use crate::net::port_file;
+use crate::net::udp;
 use crate::net::unix_socket::{self, SocketFile};
 use crate::settings::Settings;
 use crate::shared::Shared;
@@ -65,33 +67,35 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     }
     privileges::raise_limits(&settings)?;
     let user = privileges::user_to_become(&settings)?;
-    let mut listeners = bind_network(&settings)?;
+    let (mut listeners, udp_listeners) = bind_network(&settings)?;
     let daemon = fork_if_asked(&settings)?;
     privileges::drop_to(user.as_ref(), &settings)?;
     if settings.lock_memory {
         privileges::lock_memory();
     }
     let unix_socket = bind_unix(&settings, &mut listeners)?;
-    if listeners.is_empty() {
+    if listeners.is_empty() && udp_listeners.is_empty() {
         // As in memcached it serves all the same.
-        log::warn!("nobody can connect: -p 0 takes the only listener away; pass -p or -s");
+        log::warn!("nobody can connect: -p 0 takes the only listener away; pass -p, -U or -s");
     }
     listen::warn_if_exposed(&listeners, &settings);
+    udp::warn_if_exposed(&udp_listeners);
     let signals = Signals::install()
         .map_err(|error| Failure::new(status::OS_ERROR, format_args!("cannot handle signals: {error}")))?;
 
-    let summary = summary(&listeners, &settings);
-    let addresses: Vec<_> = listeners.iter().filter_map(Listener::tcp_address).collect();
+    let summary = summary(&listeners, &udp_listeners, &settings);
+    let tcp_addresses: Vec<_> = listeners.iter().filter_map(Listener::tcp_address).collect();
+    let udp_addresses: Vec<_> = udp_listeners.iter().map(|listener| listener.address).collect();
     let shared = Shared::new(settings)
         .map_err(|error| Failure::new(status::OS_ERROR, format_args!("cannot reserve memory: {error}; lower -m")))?;
     let shared = Arc::new(shared);
-    let threads = Threads::start(listeners, &shared)
+    let threads = Threads::start(listeners, udp_listeners, &shared)
         .map_err(|error| Failure::new(status::FAILURE, format_args!("cannot start threads: {error}; lower -t")))?;
     log::info!("{summary}");
 
     let settings = &shared.settings;
     if settings.unix_socket.is_none() {
-        write_port_file(addresses.into_iter());
+        write_port_file(&tcp_addresses, &udp_addresses);
     }
     let pid_file = settings.pid_file.as_deref().and_then(|path| write_pid_file(path, settings));
     if let Some(daemon) = daemon {
@@ -123,8 +127,10 @@ impl Running {
     }
 }
 
-fn bind_network(settings: &Settings) -> Result<Vec<Listener>, Failure> {
-    listen::bind_network(settings).map_err(|error| Failure::new(status::OS_ERROR, error))
+fn bind_network(settings: &Settings) -> Result<(Vec<Listener>, Vec<UdpListener>), Failure> {
+    let refused = |error| Failure::new(status::OS_ERROR, error);
+    let tcp = listen::bind_network(settings).map_err(refused)?;
+    Ok((tcp, listen::bind_udp(settings).map_err(refused)?))
 }
 
 fn bind_unix(settings: &Settings, listeners: &mut Vec<Listener>) -> Result<Option<SocketFile>, Failure> {
@@ -145,9 +151,9 @@ fn fork_if_asked(settings: &Settings) -> Result<Option<Daemon>, Failure> {
 }
 
 /// As in memcached, a port file that cannot be written is no reason not to serve.
-fn write_port_file(addresses: impl Iterator<Item = std::net::SocketAddr>) {
+fn write_port_file(tcp: &[SocketAddr], udp: &[SocketAddr]) {
     let Some(path) = std::env::var_os(port_file::VARIABLE).map(PathBuf::from) else { return };
-    if let Err(error) = port_file::write(&path, addresses) {
+    if let Err(error) = port_file::write(&path, tcp, udp) {
         log::warn!("cannot write {}={}: {error}", port_file::VARIABLE, path.display());
     }
 }
@@ -164,8 +170,9 @@ fn write_pid_file(path: &Path, settings: &Settings) -> Option<PidFile> {
 }
 
 /// The line that tells what was started.
-fn summary(listeners: &[Listener], settings: &Settings) -> String {
-    let listen: Vec<String> = listeners.iter().map(Listener::to_string).collect();
+fn summary(listeners: &[Listener], udp: &[UdpListener], settings: &Settings) -> String {
+    let udp = udp.iter().map(UdpListener::to_string);
+    let listen: Vec<String> = listeners.iter().map(Listener::to_string).chain(udp).collect();
     format!(
         "serving listen={} threads={} memory_bytes={} connections_max={}",
         listen.join(","),

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use crate::net::acceptor::Acceptor;
-use crate::net::listen::Listener;
+use crate::net::listen::{Listener, UdpListener};
 use crate::net::mailbox::Message;
 use crate::net::worker::Worker;
 use crate::shared::Shared;
@@ -30,13 +30,19 @@ pub(super) enum Ending {
 }
 
 impl Threads {
-    /// Starts the workers, and then accepts from `listeners`.
+    /// Starts the workers, among whom the sockets of `udp` are dealt out, and then accepts from `listeners`.
     ///
     /// # Errors
     /// When a thread or its poll cannot be made. Threads that were started go on; the caller ends the process.
-    pub(super) fn start(listeners: Vec<Listener>, shared: &Arc<Shared>) -> io::Result<Threads> {
-        let workers = (0..shared.settings.threads)
-            .map(|index| Worker::start(index, Arc::clone(shared)))
+    pub(super) fn start(listeners: Vec<Listener>, udp: Vec<UdpListener>, shared: &Arc<Shared>) -> io::Result<Threads> {
+        let mut shares: Vec<Vec<UdpListener>> = (0..shared.settings.threads).map(|_| Vec::new()).collect();
+        for (number, listener) in udp.into_iter().enumerate() {
+            shares[number % shared.settings.threads].push(listener);
+        }
+        let workers = shares
+            .into_iter()
+            .enumerate()
+            .map(|(index, share)| Worker::start(index, share, Arc::clone(shared)))
             .collect::<io::Result<Vec<Worker>>>()?;
         let mailboxes = workers.iter().map(|worker| Arc::clone(&worker.mailbox)).collect();
         let acceptor = Acceptor::start(listeners, mailboxes, Arc::clone(shared))?;

@@ -1,5 +1,8 @@
 //! The real binary as a child process, in a directory of its own, on a port that was free.
 
+// Each test file compiles its own copy of this module and uses a part of it.
+#![allow(dead_code)]
+
 use std::fs;
 use std::io::{self, Read};
 use std::net::{SocketAddr, TcpStream};

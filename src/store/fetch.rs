@@ -194,6 +194,9 @@ impl Store {
     }
 }
 
+/// The longest value in bytes that can be a number, blanks included.
+const LARGE_NUMBER_MAX: usize = (512 << 10) - 512;
+
 impl Shard {
     pub(super) fn delete(&mut self, hash: u64, key: &[u8], now: Seconds) -> Result<(), Miss> {
         self.begin(now);
@@ -213,10 +216,13 @@ impl Shard {
         self.begin(now);
         let Some(item) = self.live(hash, key, now) else { return DeltaOutcome::NotFound };
         let items = self.items();
-        if items.is_large(item) {
+        let value_len = items.value_len(item);
+        // memcached chains values above half a MiB and takes none of them for a number.
+        if items.is_large(item) && value_len > LARGE_NUMBER_MAX {
             return DeltaOutcome::NonNumeric;
         }
-        let Some(old) = parse_number(items.small_value(item)) else { return DeltaOutcome::NonNumeric };
+        let span = items.first_span(item);
+        let Some(old) = parse_number(items.arena.bytes(span.at, span.len)) else { return DeltaOutcome::NonNumeric };
         let counters = self.counters(item);
         let number = match delta {
             Delta::Incr(n) => {

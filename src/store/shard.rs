@@ -437,7 +437,7 @@ impl Shard {
     pub(super) fn rewrite_number(&mut self, hash: u64, item: Handle, digits: &[u8], now: Seconds, cas: u64) -> Outcome {
         let items = self.items();
         let old_len = items.value_len(item);
-        let free_to_write = items.pins(item) == 0;
+        let free_to_write = items.pins(item) == 0 && !items.is_large(item);
         if digits.len() <= old_len && free_to_write {
             let at = items.value_at(item);
             let items = self.items_mut();
@@ -451,6 +451,11 @@ impl Shard {
         let key = self.items().key(item).to_vec();
         let client_flags = self.items().client_flags(item);
         let put = Put { key: &key, client_flags, expiry: self.items().expiry(item), mode: Mode::Set };
+        if self.items().is_large(item) {
+            let mut padded = digits.to_vec();
+            padded.resize(old_len.max(digits.len()), b' ');
+            return self.write(hash, Some(item), &put, &padded, now, cas);
+        }
         self.write(hash, Some(item), &put, digits, now, cas)
     }
 

@@ -179,6 +179,13 @@ fn numbers_step_wrap_and_keep_their_length() {
     assert_eq!(step(Delta::Incr(u64::MAX)), u64::MAX);
     assert_eq!(step(Delta::Incr(2)), 1);
     assert_eq!(store.add_delta(b"none", Delta::Incr(1), NOW), DeltaOutcome::NotFound);
+    let padded = [&b"41 "[..], &[b'x'; 40_000]].concat();
+    set(&store, b"n", &padded);
+    assert_eq!(step(Delta::Incr(1)), 42);
+    assert_eq!(
+        get(&store, b"n").map(|value| (value.len(), value.trim_ascii().to_vec())),
+        Some((40_003, b"42".to_vec()))
+    );
     for value in [&b""[..], b"x", &[b'1'; 40_000]] {
         set(&store, b"n", value);
         assert_eq!(store.add_delta(b"n", Delta::Incr(1), NOW), DeltaOutcome::NonNumeric);

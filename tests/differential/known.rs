@@ -115,9 +115,8 @@ impl Known {
 pub(crate) fn must_come_first(bytes: &[u8]) -> bool {
     let words = first_line_words(bytes);
     let long_key = is_retrieval(bytes) && words.iter().any(|word| word.len() > 250);
-    // A value that spoiled commands before it turn into a command line, far too long.
-    let long_value = !is_retrieval(bytes) && bytes.len() > 1500;
-    long_key || long_value || is_http(&words)
+    // A value, or a line of keys, that spoiled commands before it turn into another line, far too long.
+    long_key || bytes.len() > 1500 || is_http(&words)
 }
 
 /// Whether this is an incr or decr. Behind a read in one connection it starts a new one: memcached pads a number that

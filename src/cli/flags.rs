@@ -168,7 +168,7 @@ pub(super) static FLAGS: &[Row] = &[
         'v',
         "verbose",
         Process,
-        "log more: -v what happens, -vv also details, -vvv everything. The variable RUST_LOG goes before it",
+        "log more: -v what happens, -vv also details, -vvv everything. The variable RUST_LOG overrides it",
     )
     .maybe_value("", "", |draft, _| {
         draft.settings.verbosity = draft.settings.verbosity.saturating_add(1);

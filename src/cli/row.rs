@@ -49,7 +49,7 @@ pub(super) enum Effect {
     Inert,
     /// Refused, because going on without it would not be what was asked for.
     Later {
-        /// The feature's name in messages and in the list of issues.
+        /// The feature's name in messages and on the pages.
         feature: &'static str,
         /// What to do meanwhile.
         instead: &'static str,

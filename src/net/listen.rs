@@ -130,7 +130,7 @@ pub fn warn_if_exposed(listeners: &[Listener], settings: &Settings) {
     for address in listeners.iter().filter_map(Listener::tcp_address).filter(is_exposed) {
         log::warn!(
             "listening without authentication addr={address}: whoever reaches it can read and change the cache; \
-             pass -l 127.0.0.1, or require a login with -Y or -S"
+             pass -l 127.0.0.1, or let a firewall choose who does"
         );
     }
 }

@@ -9,7 +9,7 @@ use crate::stand::{Stand, dial};
 
 const CONNECTIONS: usize = 10_000;
 
-/// Issue 2's own bound.
+/// What an idle connection may cost.
 const BYTES_PER_CONNECTION_MAX: usize = 400;
 
 #[test]

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use crate::common::{POLL_INTERVAL, Server};
 use crate::stand::{dial, pattern, set};
 
-/// Issue 2's own bound.
+/// How long a stop may take.
 const STOP_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Sends requests without an end and reads replies until the connection ends; then looks whether these are the first

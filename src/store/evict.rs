@@ -179,5 +179,6 @@ impl Shard {
         class.counters.evicted_nonzero += u64::from(expires);
         class.counters.evicted_unfetched += u64::from(!fetched);
         class.counters.evicted_active += u64::from(active);
+        self.tell_evicted(item, now);
     }
 }

@@ -101,7 +101,7 @@ impl Found<'_> {
 
     /// Its size class, counted from 1.
     pub fn class(&self) -> usize {
-        usize::from(self.shard.slabs.class_of(self.item)) + 1
+        self.shard.class_number(self.item)
     }
 
     /// All bytes of the item, as the byte gauges count them.

@@ -16,6 +16,7 @@ mod large;
 mod lease;
 mod mover;
 mod number;
+mod observe;
 mod prefetch;
 mod remove;
 mod report;
@@ -37,6 +38,7 @@ use parking_lot::{Mutex, MutexGuard};
 pub use counters::{ClassCounters, ClassGauges, StoreTotals};
 pub use fetch::{Fetch, Found, Pinned, Visit};
 pub use lease::Create;
+pub use observe::{Evicted, Glance, Observer};
 pub use prefetch::PREFETCH_KEYS;
 pub use remove::{Remains, Removal, RemoveOutcome};
 pub use report::{ClassReport, ListedItem};
@@ -84,6 +86,8 @@ pub struct Config {
     pub locked: bool,
     /// Whether to keep a histogram of item sizes.
     pub track_sizes: bool,
+    /// Who is told of evictions and page moves.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 impl Config {
@@ -99,6 +103,7 @@ impl Config {
             huge_pages: false,
             locked: false,
             track_sizes: false,
+            observer: None,
         }
     }
 

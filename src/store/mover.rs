@@ -44,7 +44,11 @@ impl Shard {
         if score * GAIN_MIN > self.classes[class as usize].score {
             return false;
         }
-        self.empty_a_page(donor, now, Referenced::Rescue)
+        let moved = self.empty_a_page(donor, now, Referenced::Rescue);
+        if let (true, Some(observer)) = (moved, &self.observer) {
+            observer.page_moved(usize::from(donor) + 1, usize::from(class) + 1);
+        }
+        moved
     }
 
     /// Empties a page of the class that earns least, whatever the price. True when the pool grew (or its page was

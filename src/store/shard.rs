@@ -4,11 +4,12 @@
 //! ever sees an item that should be dead. Time and CAS numbers come in as arguments.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::counters::{ClassCounters, StoreTotals};
 use super::index::Index;
 use super::terms::{Heritage, Missing, Older, Terms};
-use super::{Config, ItemLimit, KeyHasher, Miss, Mode, Outcome, Put};
+use super::{Config, ItemLimit, KeyHasher, Miss, Mode, Observer, Outcome, Put};
 use crate::clock::Seconds;
 use crate::slab::arena::Arena;
 use crate::slab::classes::{ClassId, PAGE};
@@ -66,6 +67,7 @@ pub(super) struct Shard {
     pub(super) totals: StoreTotals,
     /// Live items by size in steps of [`SIZE_STEP`], when kept (`-o track_sizes`).
     pub(super) sizes: Option<HashMap<u32, i64>>,
+    pub(super) observer: Option<Arc<dyn Observer>>,
 }
 
 impl Shard {
@@ -90,6 +92,7 @@ impl Shard {
             score_at: 0,
             totals: StoreTotals::default(),
             sizes: config.track_sizes.then(HashMap::new),
+            observer: config.observer.clone(),
         };
         shard.fit_pages();
         shard

@@ -5,7 +5,7 @@
 //! (protocol.txt, "Expiration times").
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -38,7 +38,7 @@ pub struct Clock {
 impl Clock {
     /// A clock that shows [`START`] now.
     pub fn start() -> Clock {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
+        let unix = wall_clock().as_secs() as i64;
         Clock { origin: monotonic() - i64::from(START), unix_origin: unix - i64::from(START), shift: AtomicI64::new(0) }
     }
 
@@ -70,6 +70,11 @@ impl Clock {
             _ => (exptime - self.unix_origin).clamp(i64::from(EXPIRED), i64::from(u32::MAX)) as Seconds,
         }
     }
+}
+
+/// The Unix time now, to the microsecond, for lines of a log.
+pub fn wall_clock() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 fn monotonic() -> i64 {

@@ -38,3 +38,45 @@ pub enum Delta {
     /// Subtract, stopping at 0.
     Decr(u64),
 }
+
+/// Kinds of events that a client can watch, as a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WatchKinds(u16);
+
+impl WatchKinds {
+    /// No events. Also what stands for kinds of which this server has no events.
+    pub const NONE: WatchKinds = WatchKinds(0);
+    /// Keys that are looked up.
+    pub const FETCHERS: WatchKinds = WatchKinds(1);
+    /// Values that are stored or refused.
+    pub const MUTATIONS: WatchKinds = WatchKinds(1 << 1);
+    /// Items that make room for others.
+    pub const EVICTIONS: WatchKinds = WatchKinds(1 << 2);
+    /// Clients that come and go.
+    pub const CONNEVENTS: WatchKinds = WatchKinds(1 << 3);
+    /// Items that are deleted.
+    pub const DELETIONS: WatchKinds = WatchKinds(1 << 4);
+    /// What the server does by itself: pages that move between size classes.
+    pub const SYSEVENTS: WatchKinds = WatchKinds(1 << 5);
+
+    /// The kinds of both.
+    pub const fn and(self, other: WatchKinds) -> WatchKinds {
+        WatchKinds(self.0 | other.0)
+    }
+
+    /// Whether the two have a kind in common.
+    #[inline]
+    pub const fn meets(self, other: WatchKinds) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// The set as a number, to keep it in an atomic.
+    pub const fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// The set that [`WatchKinds::bits`] gave.
+    pub const fn from_bits(bits: u16) -> WatchKinds {
+        WatchKinds(bits)
+    }
+}

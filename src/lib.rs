@@ -14,6 +14,7 @@
 //! * [`settings`]: what the operator asked for, as plain data.
 //! * `slab`: size classes, the arena, how an item lies in its chunk. The `unsafe` of the store is here.
 //! * [`store`]: the cache as a plain library: shards, index, eviction, expiry. No protocol, no socket, no clock.
+//! * [`watch`]: events as lines for the clients that watch them.
 //! * [`protocol`]: bytes to requests and replies to bytes. No I/O, no lock, no state.
 //! * [`stats`], [`shared`]: what is counted, and what all threads of one server share.
 //! * [`exec`]: what a command means, once for every protocol.
@@ -43,3 +44,4 @@ mod slab;
 pub mod stats;
 pub mod store;
 pub mod sys;
+pub mod watch;

@@ -2,6 +2,7 @@
 //! through atomics and the store's own locks.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 
 use crossbeam_utils::CachePadded;
@@ -13,6 +14,7 @@ use crate::settings::Settings;
 use crate::stats::counters::WorkerCounters;
 use crate::stats::prefixes::Prefixes;
 use crate::store::{Config, Store, Sweep};
+use crate::watch::Watch;
 
 /// Calls of [`Shared::maintain`] for one sweep over all memory.
 const SWEEP_TICKS: usize = 600;
@@ -51,6 +53,8 @@ pub struct Shared {
     pub connections: Connections,
     /// Who is connected.
     pub roster: Roster,
+    /// Who watches, and what they are told.
+    pub watch: Arc<Watch>,
     /// `-v` level now (`verbosity` changes it).
     pub verbosity: AtomicU8,
     /// Whether statistics per key prefix are kept now.
@@ -70,7 +74,9 @@ impl Shared {
     /// When the store's memory cannot be reserved.
     pub fn new(settings: Settings) -> io::Result<Shared> {
         let roster_size = settings.conn_limit as usize + 256;
+        let watch = Watch::new(settings.threads, settings.worker_logbuf_bytes as usize);
         let store = Store::new(Config {
+            observer: Some(Arc::<Watch>::clone(&watch)),
             item_max_bytes: settings.item_size_max_bytes,
             cas: settings.cas,
             evictions: settings.evictions,
@@ -87,6 +93,7 @@ impl Shared {
             reset_baseline: Mutex::new([0; WorkerCounters::FIELDS.len()]),
             connections: Connections { accepting: AtomicBool::new(true), ..Connections::default() },
             roster: Roster::new(roster_size),
+            watch,
             verbosity: AtomicU8::new(settings.verbosity),
             detail: AtomicBool::new(settings.detail),
             prefixes: Prefixes::new(settings.prefix_delimiter),

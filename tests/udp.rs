@@ -106,6 +106,9 @@ fn commands_work_as_over_tcp_on_the_same_cache() {
     assert_eq!(lines, ["VALUE n 5 2", "15", "END", "DELETED"]);
     client.check("get n\r\n", "END\r\n");
     client.check("nonsense\r\n", "ERROR\r\n");
+    // Nothing that could be watched would reach anybody.
+    client.check("watch\r\n", "WATCHER_FAILED failed to add log watcher\r\n");
+    client.check("watch foo\r\n", "ERROR\r\n");
 }
 
 #[test]

@@ -56,16 +56,20 @@ pub(super) static OPTIONS: &[Row] = &[
         .later("socket marks", "filter by port"),
     Row::option("track_sizes", Requests, "keep the histogram behind the command \"stats sizes\"")
         .switch(|draft| draft.settings.track_sizes = true),
-    Row::option("watcher_logbuf_size", Requests, "kilobytes kept for each watcher that reads slowly")
-        .value("kb", "256", |draft, word| {
+    Row::option("watcher_logbuf_size", Requests, "kilobytes kept for each watcher that reads slowly").value(
+        "kb",
+        "256",
+        |draft, word| {
             word.number(1..=LOGBUF_KB_MAX).map(|kilobytes: u32| draft.settings.watcher_logbuf_bytes = kilobytes << 10)
-        })
-        .without_effect(),
-    Row::option("worker_logbuf_size", Requests, "kilobytes of events each worker keeps for the watchers")
-        .value("kb", "64", |draft, word| {
+        },
+    ),
+    Row::option("worker_logbuf_size", Requests, "kilobytes of events each worker keeps for the watchers").value(
+        "kb",
+        "64",
+        |draft, word| {
             word.number(1..=LOGBUF_KB_MAX).map(|kilobytes: u32| draft.settings.worker_logbuf_bytes = kilobytes << 10)
-        })
-        .without_effect(),
+        },
+    ),
     Row::option("inline_ascii_resp", Requests, "nothing, in memcached either").without_effect(),
     Row::option("no_inline_ascii_resp", Requests, "nothing, in memcached either").without_effect(),
     Row::option("lru_crawler", Memory, "give back the memory of expired items in the background (the default)")

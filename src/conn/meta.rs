@@ -9,6 +9,7 @@ use crate::clock::{NEVER, Seconds};
 use crate::command::{Delta, KeyForm, Mode};
 use crate::exec::Context;
 use crate::exec::leases::{Lease, Look, Renew};
+use crate::exec::watch::Deletion;
 use crate::protocol::meta::key::DecodedKey;
 use crate::protocol::meta::parse::{self, Command, FlagWords, Flags, Line};
 use crate::protocol::meta::reply::{self, ItemReport};
@@ -203,7 +204,7 @@ impl<'a> Asked<'a> {
             (true, true) => Remains::StaleEmpty { client_flags, expiry },
         };
         let removal = Removal { compare: flags.compare(), remains, next_cas: flags.next_cas() };
-        match cx.delete(self.key, &removal) {
+        match cx.delete(self.key, &removal, Deletion::Meta) {
             RemoveOutcome::Done if flags.has(b'q') => {}
             RemoveOutcome::Done => self.say(out, reply::DONE),
             RemoveOutcome::NotFound(_) => self.say(out, reply::NOT_FOUND),

@@ -10,16 +10,19 @@ mod stats_command;
 mod storage;
 mod text;
 mod values;
+mod watch_command;
 
 use std::io::IoSliceMut;
 
 pub use outbox::Outbox;
 
+use crate::command::WatchKinds;
 use crate::exec::Context;
 use crate::net::roster::Activity;
 use crate::protocol::text::parse::KeysLine;
 use crate::settings::ProtocolChoice;
 use crate::store::Upload;
+use crate::watch::{CloseReason, Seat};
 use storage::Tell;
 
 /// The longest line without an end, other than get and gets, in bytes; beyond it the connection closes (1.6.45).
@@ -55,6 +58,8 @@ pub enum Next {
     Turn,
     /// Nothing: the connection ends when everything was sent.
     Close,
+    /// Nothing: nothing is to be sent either, and the connection is a watcher's; see [`Session::take_seat`].
+    Watch,
 }
 
 /// What became of some input.
@@ -91,6 +96,8 @@ enum Phase {
     Swallow { left: usize },
     /// A value is written into the store as it comes.
     Upload(Box<Uploading>),
+    /// The connection is to become a watcher's.
+    Watch(Box<Seat>),
 }
 
 #[derive(Debug)]
@@ -106,6 +113,8 @@ pub struct Session {
     phase: Phase,
     /// The line of a storage command is here and its value is not.
     awaits_value: bool,
+    /// Why the session ended.
+    close_reason: CloseReason,
 }
 
 impl Session {
@@ -139,6 +148,10 @@ impl Session {
                 }
                 Outcome::Advanced => {}
                 Outcome::Starved { at_least } => return Progress { consumed, next: Next::Input { at_least } },
+                Outcome::Watch { kinds } => match self.watch(kinds, requests == 0 && out.is_empty(), out, cx) {
+                    Some(next) => return Progress { consumed, next },
+                    None => requests += 1,
+                },
                 Outcome::Full => return Progress { consumed, next: Next::Room },
                 Outcome::Over => return Progress { consumed, next: Next::Close },
             }
@@ -164,6 +177,8 @@ impl Session {
                 Step::advanced(part)
             }
             Phase::Upload(_) => self.receive(input, out, cx),
+            // It was said already that nothing more is answered here.
+            Phase::Watch(_) => Step::over(),
         }
     }
 
@@ -195,7 +210,13 @@ impl Session {
             Phase::Command | Phase::Keys(_) | Phase::SkipLine => Activity::Read,
             Phase::Swallow { .. } => Activity::Swallow,
             Phase::Upload(_) => Activity::Nread,
+            Phase::Watch(_) => Activity::Watch,
         }
+    }
+
+    /// Why the session ended, after [`Next::Close`].
+    pub fn close_reason(&self) -> CloseReason {
+        self.close_reason
     }
 }
 
@@ -214,6 +235,8 @@ enum Outcome {
     Advanced,
     /// Nothing more can be done with this input.
     Starved { at_least: usize },
+    /// A watch came.
+    Watch { kinds: Option<WatchKinds> },
     /// Nothing more can be done before something was sent.
     Full,
     /// The connection ends.
@@ -236,6 +259,10 @@ impl Step {
 
     fn starved_after(consumed: usize, at_least: usize) -> Step {
         Step { consumed, outcome: Outcome::Starved { at_least } }
+    }
+
+    fn watch(consumed: usize, kinds: Option<WatchKinds>) -> Step {
+        Step { consumed, outcome: Outcome::Watch { kinds } }
     }
 
     fn full(consumed: usize) -> Step {

@@ -8,12 +8,14 @@ use super::{LINE_BYTES_MAX, Outbox, Phase, STREAMED_LINE_BYTES, Session, Step};
 use crate::command::KEY_MAX;
 use crate::exec::Context;
 use crate::exec::admin::{FlushOutcome, LimitOutcome};
+use crate::exec::watch::Deletion;
 use crate::protocol::text::parse::{
     self, AutomoveChange, KeysLine, Reason, Refusal, Reply, Request, ShutdownWord, StoreLine,
 };
 use crate::protocol::text::reply::{self, line};
 use crate::settings::ProtocolChoice;
 use crate::store::{DeltaOutcome, DeltaTerms, Fetch, Found, Put, Removal, RemoveOutcome, Terms};
+use crate::watch::CloseReason;
 
 /// First byte of a binary request, which this version does not speak.
 const BINARY_MAGIC: u8 = 0x80;
@@ -48,12 +50,18 @@ impl Session {
                 let step = self.keys(line, &input[keys_at..], out, cx);
                 Step { consumed: step.consumed + keys_at, ..step }
             }
-            Ok(Request::Store(store_line)) => self.store(&storing(&store_line, cx), request_line.len(), behind, out, cx),
+            Ok(Request::Store(store_line)) => {
+                self.store(&storing(&store_line, cx), request_line.len(), behind, out, cx)
+            }
             Ok(Request::Meta { command, arguments }) => {
                 self.meta(command, arguments, request_line.len(), behind, out, cx)
             }
-            Ok(Request::Quit) => Step::over(),
-            Ok(Request::Shutdown { how, reply }) => shutdown(how, reply, request_line.len(), out, cx),
+            Ok(Request::Watch { kinds }) => Step::watch(request_line.len(), kinds),
+            Ok(Request::Quit) => {
+                self.close_reason = CloseReason::Normal;
+                Step::over()
+            }
+            Ok(Request::Shutdown { how, reply }) => self.shutdown(how, reply, request_line.len(), out, cx),
             Ok(request) => {
                 execute(&request, out, cx);
                 Step::answered(request_line.len())
@@ -165,6 +173,28 @@ impl Session {
             None => Step::starved_after(input.len(), 1),
         }
     }
+
+    fn shutdown(
+        &mut self,
+        how: ShutdownWord,
+        reply: Reply,
+        line_len: usize,
+        out: &mut Outbox,
+        cx: &Context<'_>,
+    ) -> Step {
+        if !cx.shared.settings.shutdown_command {
+            say(out, line::SHUTDOWN_REFUSED, reply);
+            return Step::answered(line_len);
+        }
+        if how == ShutdownWord::Unknown {
+            say(out, line::SHUTDOWN_UNKNOWN, reply);
+            return Step::answered(line_len);
+        }
+        // Every stop is graceful here, so `shutdown` and `shutdown graceful` are one.
+        self.close_reason = CloseReason::Shutdown;
+        crate::sys::request_stop();
+        Step::over()
+    }
 }
 
 #[inline]
@@ -213,7 +243,7 @@ pub(super) fn say(out: &mut Outbox, reply_line: &[u8], reply: Reply) {
 fn execute(request: &Request<'_>, out: &mut Outbox, cx: &Context<'_>) {
     match *request {
         Request::Delete { key, reply } => {
-            let done = cx.delete(key, &Removal::PLAIN) == RemoveOutcome::Done;
+            let done = cx.delete(key, &Removal::PLAIN, Deletion::Delete) == RemoveOutcome::Done;
             say(out, if done { line::DELETED } else { line::NOT_FOUND }, reply);
         }
         Request::Delta { key, delta, reply } => match cx.add_delta(&DeltaTerms::PLAIN, key, delta) {
@@ -261,24 +291,13 @@ fn execute(request: &Request<'_>, out: &mut Outbox, cx: &Context<'_>) {
             cx.shared.clock.shift(secs);
             out.say(line::OK);
         }
-        Request::Keys { .. } | Request::Store(_) | Request::Meta { .. } | Request::Quit | Request::Shutdown { .. } => {
-            unreachable!("the session takes these itself")
-        }
+        Request::Keys { .. }
+        | Request::Store(_)
+        | Request::Meta { .. }
+        | Request::Watch { .. }
+        | Request::Quit
+        | Request::Shutdown { .. } => unreachable!("the session takes these itself"),
     }
-}
-
-fn shutdown(how: ShutdownWord, reply: Reply, line_len: usize, out: &mut Outbox, cx: &Context<'_>) -> Step {
-    if !cx.shared.settings.shutdown_command {
-        say(out, line::SHUTDOWN_REFUSED, reply);
-        return Step::answered(line_len);
-    }
-    if how == ShutdownWord::Unknown {
-        say(out, line::SHUTDOWN_UNKNOWN, reply);
-        return Step::answered(line_len);
-    }
-    // Every stop is graceful here, so `shutdown` and `shutdown graceful` are one.
-    crate::sys::request_stop();
-    Step::over()
 }
 
 /// What `-vv` tells of a request: its first two words, never a value.

@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use super::Context;
-use crate::command::{Delta, Mode};
+use super::watch::Deletion;
+use crate::command::{Delta, Mode, WatchKinds};
 use crate::stats::counters::WorkerCounters;
 use crate::stats::prefixes::Event;
 use crate::store::{
@@ -20,6 +21,7 @@ impl Context<'_> {
             Some(_) => (&counters.cmd_touch, &counters.touch_misses),
         };
         asked.add(1);
+        self.note_lookup(key);
         let result = self.shared.store.fetch(key, how, self.now, read);
         self.note_prefix(key, Event::Get { hit: result.is_ok() });
         match result {
@@ -44,8 +46,10 @@ impl Context<'_> {
     #[inline]
     pub fn store(&self, terms: &Terms, put: &Put<'_>, value: &[u8]) -> Outcome {
         self.note_prefix(put.key, Event::Set);
+        let before = self.before(WatchKinds::FETCHERS, put.key);
         let outcome = self.shared.store.put_on(terms, put, value, self.now);
-        self.count_stored(terms, put.key, put.mode, outcome);
+        self.note_stored(put, value.len(), before, outcome);
+        self.count_stored(terms, put, outcome);
         outcome
     }
 
@@ -56,14 +60,16 @@ impl Context<'_> {
     pub fn begin_upload(&self, terms: &Terms, put: &Put<'_>, value_len: usize) -> Result<Upload, Outcome> {
         self.note_prefix(put.key, Event::Set);
         self.shared.store.upload_on(terms, put, value_len, self.now).inspect_err(|&outcome| {
-            self.count_stored(terms, put.key, put.mode, outcome);
+            self.note_stored(put, value_len, None, outcome);
+            self.count_stored(terms, put, outcome);
         })
     }
 
     /// A value that was to come is refused before it did.
     pub fn refuse_store(&self, terms: &Terms, put: &Put<'_>, outcome: Outcome) {
         self.note_prefix(put.key, Event::Set);
-        self.count_stored(terms, put.key, put.mode, outcome);
+        self.note_stored(put, 0, None, outcome);
+        self.count_stored(terms, put, outcome);
     }
 
     /// A value came whole, but what stood behind it was no line end. (Uploads were counted when they began.)
@@ -73,21 +79,26 @@ impl Context<'_> {
 
     /// Stores what an upload collected.
     pub fn finish_upload(&self, upload: Upload) -> Outcome {
-        let (key, mode, terms) = (upload.key().to_vec(), upload.mode(), *upload.terms());
+        let (key, value_len, terms) = (upload.key().to_vec(), upload.value_len(), *upload.terms());
+        let put = Put { key: &key, ..upload.put() };
+        let before = self.before(WatchKinds::FETCHERS, &key);
         let outcome = upload.finish(self.now);
-        self.count_stored(&terms, &key, mode, outcome);
+        self.note_stored(&put, value_len, before, outcome);
+        self.count_stored(&terms, &put, outcome);
         outcome
     }
 
     /// An upload found no memory half way.
     pub fn fail_upload(&self, upload: Upload) {
-        let (key, mode, terms) = (upload.key().to_vec(), upload.mode(), *upload.terms());
+        let (key, terms) = (upload.key().to_vec(), *upload.terms());
+        let put = Put { key: &key, ..upload.put() };
         drop(upload);
-        self.count_stored(&terms, &key, mode, Outcome::NoMemory);
+        self.note_stored(&put, 0, None, Outcome::NoMemory);
+        self.count_stored(&terms, &put, Outcome::NoMemory);
     }
 
     #[inline]
-    fn count_stored(&self, terms: &Terms, key: &[u8], mode: Mode, outcome: Outcome) {
+    fn count_stored(&self, terms: &Terms, put: &Put<'_>, outcome: Outcome) {
         let WorkerCounters { store_too_large, store_no_memory, cas_misses, .. } = self.counters;
         match outcome {
             Outcome::TooLarge => store_too_large.add(1),
@@ -99,15 +110,18 @@ impl Context<'_> {
             _ => return,
         }
         // What could not be replaced must not live on as if it were current (memcached: for set and all of ms).
-        if mode == Mode::Set || terms.on_failure == OnFailure::Discard {
-            self.shared.store.discard(key);
+        if put.mode == Mode::Set || terms.on_failure == OnFailure::Discard {
+            self.note_lookup(put.key);
+            self.shared.store.discard(put.key);
         }
     }
 
     /// delete, md.
-    pub fn delete(&self, key: &[u8], removal: &Removal) -> RemoveOutcome {
+    pub fn delete(&self, key: &[u8], removal: &Removal, command: Deletion) -> RemoveOutcome {
         self.note_prefix(key, Event::Delete);
+        let before = self.before(WatchKinds::FETCHERS.and(WatchKinds::DELETIONS), key);
         let outcome = self.shared.store.remove(key, removal, self.now);
+        self.note_removed(key, removal, command, before, outcome);
         match outcome {
             RemoveOutcome::Done | RemoveOutcome::NoMemory => {}
             RemoveOutcome::Exists => self.counters.delete_misses.add(1),
@@ -121,7 +135,9 @@ impl Context<'_> {
 
     /// incr, decr, ma.
     pub fn add_delta(&self, terms: &DeltaTerms, key: &[u8], delta: Delta) -> DeltaOutcome {
+        self.note_lookup(key);
         let outcome = self.shared.store.add_delta_on(terms, key, delta, self.now);
+        self.note_number(terms, key, outcome);
         if outcome == DeltaOutcome::NotFound {
             match delta {
                 Delta::Incr(_) => self.counters.incr_misses.add(1),

@@ -48,6 +48,7 @@ impl Context<'_> {
             created = found.created();
             result
         };
+        self.note_lookup(key);
         let result = self.shared.store.fetch(key, &look.fetch, self.now, read);
         // A miss counts as one of get, whatever was asked, and what was created counts as a hit (1.6.45).
         let counters = self.counters;
@@ -69,6 +70,7 @@ impl Context<'_> {
     /// me: `read` sees the item, and nothing changes.
     pub fn inspect<R>(&self, key: &[u8], read: impl FnOnce(&Found<'_>) -> R) -> Option<R> {
         self.counters.cmd_meta.add(1);
+        self.note_lookup(key);
         self.shared.store.inspect(key, self.now, read).map_err(|miss| self.count_miss(miss)).ok()
     }
 }

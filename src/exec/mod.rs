@@ -5,6 +5,7 @@
 pub mod admin;
 pub mod items;
 pub mod leases;
+pub mod watch;
 
 use crate::clock::Seconds;
 use crate::shared::Shared;

@@ -5,6 +5,7 @@
 //! connections cause no wake-ups), and are merely not accepted from until the gate opens.
 
 use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -125,9 +126,13 @@ impl Dealer {
                 return true;
             }
             match accept(listener) {
-                Ok(socket) => {
+                Ok((socket, peer)) => {
                     self.open_gate(now);
-                    if full { self.reject(socket) } else { self.deal(Accepted { socket, protocol: listener.protocol }) }
+                    if full {
+                        self.reject(socket);
+                    } else {
+                        self.deal(Accepted { socket, peer, protocol: listener.protocol });
+                    }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.open_gate(now);
@@ -193,11 +198,11 @@ impl Dealer {
     }
 }
 
-/// Accepts one connection: non-blocking, closed on exec.
-fn accept(listener: &Listener) -> io::Result<Socket> {
+/// Accepts one connection: non-blocking, closed on exec. With its address, if it comes over a network.
+fn accept(listener: &Listener) -> io::Result<(Socket, Option<SocketAddr>)> {
     match &listener.socket {
-        ListenSocket::Tcp(socket) => socket.accept().map(|(stream, _)| Socket::Tcp(stream)),
-        ListenSocket::Unix(socket, _) => socket.accept().map(|(stream, _)| Socket::Unix(stream)),
+        ListenSocket::Tcp(socket) => socket.accept().map(|(stream, peer)| (Socket::Tcp(stream), Some(peer))),
+        ListenSocket::Unix(socket, _) => socket.accept().map(|(stream, _)| (Socket::Unix(stream), None)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! One client on a worker: its socket, its session, and the little it may keep.
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 
 use mio::event::Source;
@@ -12,12 +13,15 @@ use crate::clock::Seconds;
 use crate::conn::{Outbox, Session};
 use crate::stats::counters::WorkerCounters;
 use crate::sys::unsent::unsent_bytes;
+use crate::watch::CloseReason;
 
 /// See the module. At rest neither `input` nor `owed` has memory.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) socket: Socket,
     pub(super) session: Session,
+    /// The client's address; `None` on a Unix socket.
+    pub(super) peer: Option<SocketAddr>,
     /// Input that the session could not take yet.
     input: Vec<u8>,
     /// Replies that the socket could not take yet.
@@ -36,6 +40,8 @@ pub(super) struct Connection {
     pub(super) closing: bool,
     /// The server stops and nothing more is answered here: to be closed once what was sent has arrived.
     pub(super) leaving: bool,
+    /// Why it ends, once it does.
+    pub(super) close_reason: CloseReason,
 }
 
 /// What [`Connection::take_input`] gave.
@@ -53,6 +59,7 @@ impl Connection {
         Connection {
             socket: accepted.socket,
             session: Session::new(accepted.protocol),
+            peer: accepted.peer,
             input: Vec::new(),
             owed: None,
             fd,
@@ -63,6 +70,7 @@ impl Connection {
             queued: false,
             closing: false,
             leaving: false,
+            close_reason: CloseReason::default(),
         }
     }
 

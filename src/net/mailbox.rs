@@ -1,6 +1,7 @@
-//! How the accept thread and the main thread talk to a worker: messages in a locked queue and a waker.
+//! How threads talk to one that waits in a poll: messages in a locked queue and a waker.
 
 use std::io;
+use std::net::SocketAddr;
 
 use mio::net::{TcpStream, UnixStream};
 use mio::{Registry, Token, Waker};
@@ -13,6 +14,8 @@ use crate::settings::ProtocolChoice;
 pub struct Accepted {
     /// The socket, non-blocking, with its options set.
     pub socket: Socket,
+    /// The client's address; `None` on a Unix socket.
+    pub peer: Option<SocketAddr>,
     /// What the listener allows.
     pub protocol: ProtocolChoice,
 }
@@ -35,16 +38,16 @@ pub enum Message {
     Stop,
 }
 
-/// The queue of one worker.
+/// The queue of one thread: a worker's when nothing else is said.
 #[derive(Debug)]
-pub struct Mailbox {
-    queue: Mutex<Vec<Message>>,
+pub struct Mailbox<M = Message> {
+    queue: Mutex<Vec<M>>,
     waker: Waker,
 }
 
-impl Mailbox {
+impl<M> Mailbox<M> {
     /// A mailbox whose arrivals wake the poll of `registry` with `token`.
-    pub fn new(registry: &Registry, token: Token) -> io::Result<Mailbox> {
+    pub fn new(registry: &Registry, token: Token) -> io::Result<Mailbox<M>> {
         Ok(Mailbox { queue: Mutex::new(Vec::new()), waker: Waker::new(registry, token)? })
     }
 
@@ -52,7 +55,7 @@ impl Mailbox {
     ///
     /// # Errors
     /// When the waker's descriptor cannot be written; the message stays queued.
-    pub fn post(&self, message: Message) -> io::Result<()> {
+    pub fn post(&self, message: M) -> io::Result<()> {
         let first = {
             let mut queue = self.queue.lock();
             queue.push(message);
@@ -61,8 +64,16 @@ impl Mailbox {
         if first { self.waker.wake() } else { Ok(()) }
     }
 
+    /// Wakes the thread without a message.
+    ///
+    /// # Errors
+    /// When the waker's descriptor cannot be written.
+    pub fn wake(&self) -> io::Result<()> {
+        self.waker.wake()
+    }
+
     /// Takes all messages.
-    pub fn take(&self) -> Vec<Message> {
+    pub fn take(&self) -> Vec<M> {
         std::mem::take(&mut *self.queue.lock())
     }
 }

@@ -11,4 +11,5 @@ pub mod port_file;
 pub mod roster;
 pub mod udp;
 pub mod unix_socket;
+pub mod watchers;
 pub mod worker;

@@ -25,6 +25,8 @@ pub enum Activity {
     Mwrite = 6,
     /// A UDP socket, between datagrams.
     Datagrams = 7,
+    /// A client that watches.
+    Watch = 8,
 }
 
 impl Activity {
@@ -37,6 +39,7 @@ impl Activity {
             Activity::Nread => "conn_nread",
             Activity::Swallow => "conn_swallow",
             Activity::Mwrite => "conn_mwrite",
+            Activity::Watch => "conn_watch",
             // As memcached calls it: each of its UDP sockets is a connection.
             Activity::Datagrams => "conn_read",
         }
@@ -44,7 +47,7 @@ impl Activity {
 
     fn from_bits(bits: u8) -> Option<Activity> {
         use Activity::*;
-        [Listening, Read, ParseCmd, Nread, Swallow, Mwrite, Datagrams].into_iter().find(|a| *a as u8 == bits)
+        [Listening, Read, ParseCmd, Nread, Swallow, Mwrite, Datagrams, Watch].into_iter().find(|a| *a as u8 == bits)
     }
 }
 

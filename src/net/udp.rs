@@ -17,6 +17,7 @@ use mio::{Interest, Registry, Token};
 use super::listen::{UdpListener, is_exposed};
 use crate::conn::{Next, Outbox, Session};
 use crate::exec::Context;
+use crate::protocol::text::reply::line;
 use crate::protocol::udp::{self, DATAGRAM_BYTES_MAX, HEADER_BYTES};
 use crate::settings::ProtocolChoice;
 
@@ -135,6 +136,9 @@ fn answer(
         }
         while !outbox.is_empty() {
             outbox.send(reply).expect("a vector takes all that it is given");
+        }
+        if progress.next == Next::Watch {
+            reply.extend_from_slice(line::WATCH_FAILED);
         }
         if progress.next != Next::Room {
             return;

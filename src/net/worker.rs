@@ -24,11 +24,13 @@ use super::connection::Connection;
 use super::listen::UdpListener;
 use super::mailbox::{Accepted, Mailbox, Message};
 use super::udp::UdpPort;
+use super::watchers::{Newcomer, Watchers};
 use crate::clock::Seconds;
 use crate::conn::{Next, Outbox};
 use crate::exec::Context;
 use crate::net::roster::Activity;
 use crate::shared::Shared;
+use crate::watch::{self, CloseReason, Event as Watched};
 
 /// Bytes of the buffer that requests are read into. The first part takes what a connection had kept of an incomplete
 /// request; reads go behind it.
@@ -80,11 +82,12 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts worker `index` (0-based), which serves these UDP sockets all the time.
+    /// Starts worker `index` (0-based), which serves these UDP sockets all the time and leaves those who watch to
+    /// `watchers`.
     ///
     /// # Errors
     /// When the poll, its waker or the thread cannot be made.
-    pub fn start(index: usize, udp: Vec<UdpListener>, shared: Arc<Shared>) -> io::Result<Worker> {
+    pub fn start(index: usize, udp: Vec<UdpListener>, watchers: Watchers, shared: Arc<Shared>) -> io::Result<Worker> {
         let poll = Poll::new()?;
         let mut ports = Vec::with_capacity(udp.len());
         for (number, listener) in udp.into_iter().enumerate() {
@@ -96,7 +99,7 @@ impl Worker {
         let inbox = Arc::clone(&mailbox);
         let thread = std::thread::Builder::new()
             .name(format!("worker-{index}"))
-            .spawn(move || Loop::new(index, poll, inbox, ports, shared).run())?;
+            .spawn(move || Loop::new(index, poll, inbox, ports, watchers, shared).run())?;
         Ok(Worker { mailbox, thread })
     }
 }
@@ -113,6 +116,7 @@ struct Loop {
     /// Connections that have work without an event, in the order in which they get their turn.
     ready: VecDeque<usize>,
     udp: Vec<UdpPort>,
+    watchers: Watchers,
     buffer: Box<[u8]>,
     outbox: Outbox,
     /// Bytes in buffers of connections.
@@ -126,7 +130,14 @@ struct Loop {
 }
 
 impl Loop {
-    fn new(index: usize, poll: Poll, mailbox: Arc<Mailbox>, udp: Vec<UdpPort>, shared: Arc<Shared>) -> Loop {
+    fn new(
+        index: usize,
+        poll: Poll,
+        mailbox: Arc<Mailbox>,
+        udp: Vec<UdpPort>,
+        watchers: Watchers,
+        shared: Arc<Shared>,
+    ) -> Loop {
         let settings = &shared.settings;
         let kept_bytes = match settings.read_buf_mem_limit_bytes {
             0 => KEPT_BYTES_MAX,
@@ -144,6 +155,7 @@ impl Loop {
             vacant: Vec::new(),
             ready: VecDeque::new(),
             udp,
+            watchers,
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
             outbox: Outbox::default(),
             kept_bytes: 0,
@@ -157,6 +169,7 @@ impl Loop {
     }
 
     fn run(mut self) {
+        watch::begin_worker(self.index);
         let mut events = Events::with_capacity(EVENTS_MAX);
         while !self.is_over() {
             if let Err(error) = self.poll.poll(&mut events, self.poll_timeout())
@@ -229,6 +242,7 @@ impl Loop {
         let registered = connection.socket.register(self.poll.registry(), Token(id), interest);
         self.shared.roster.note(connection.fd, Activity::Read, self.now);
         let fd = connection.fd;
+        self.shared.watch.note(&Watched::Connected { peer: connection.peer, fd });
         self.connections[id] = Some(connection);
         match registered {
             Ok(()) => log::debug!("connection opened fd={fd} worker={}", self.index),
@@ -272,6 +286,7 @@ impl Loop {
             }
         }
         if self.stop_by.is_some_and(|by| connection.hungry || Instant::now() + STOP_PATIENCE >= by + STOP_ANSWERING) {
+            connection.close_reason = CloseReason::Shutdown;
             return self.part(id);
         }
         match self.serve(id) {
@@ -331,7 +346,10 @@ impl Loop {
                     connection.keep_input(waiting, &mut self.kept_bytes);
                     return Ok(After::Wait);
                 }
-                Read::End => return Ok(After::Close),
+                Read::End => {
+                    connection.close_reason = CloseReason::Normal;
+                    return Ok(After::Close);
+                }
             }
             connection.last_command = self.now;
         }
@@ -344,6 +362,9 @@ impl Loop {
             connection.hungry = matches!(progress.next, Next::Input { .. });
             sent_bytes += *sent.as_ref().unwrap_or(&0);
             let blocked = !self.outbox.is_empty();
+            if progress.next == Next::Close {
+                connection.close_reason = connection.session.close_reason();
+            }
             if let Err(error) = sent
                 && error.kind() != ErrorKind::WouldBlock
             {
@@ -358,6 +379,10 @@ impl Loop {
             match progress.next {
                 Next::Room if sent_bytes < TURN_BYTES_MAX => {}
                 Next::Close => return Ok(After::Close),
+                Next::Watch => {
+                    self.hand_over(id);
+                    return Ok(After::Wait);
+                }
                 Next::Room | Next::Turn | Next::Input { .. } => {
                     let yielded = progress.next == Next::Turn;
                     let rest = at..filled;
@@ -414,10 +439,28 @@ impl Loop {
         Ok(after)
     }
 
+    /// Leaves a connection to the watch thread. What its client sent behind `watch` is of no interest.
+    fn hand_over(&mut self, id: usize) {
+        let Some(Some(connection)) = self.connections.get_mut(id) else { return };
+        let Some(seat) = connection.session.take_seat() else { return };
+        let deregistered = connection.socket.deregister(self.poll.registry());
+        if let Err(error) = deregistered {
+            log::error!("cannot leave fd={} to the watch thread: {error}", connection.fd);
+            return self.close(id);
+        }
+        let Some(connection) = self.connections[id].take() else { return };
+        self.vacant.push(id);
+        let Connection { socket, peer, fd, last_command, .. } = connection;
+        self.shared.roster.note(fd, Activity::Watch, last_command);
+        self.watchers.admit(Newcomer { socket, peer, fd, seat });
+    }
+
     fn close(&mut self, id: usize) {
         let Some(Some(mut connection)) = self.connections.get_mut(id).map(Option::take) else { return };
         self.kept_bytes -= connection.kept_bytes();
         self.shared.roster.remove(connection.fd);
+        let Connection { peer, fd, close_reason: reason, .. } = connection;
+        self.shared.watch.note(&Watched::Closed { peer, fd, reason });
         // Closing the descriptor would do it, but not if it had been duplicated.
         let _ = connection.socket.deregister(self.poll.registry());
         log::debug!("connection closed fd={} worker={}", connection.fd, self.index);
@@ -434,9 +477,10 @@ impl Loop {
         }
         self.idle_checked = self.now;
         for id in 0..self.connections.len() {
-            let Some(Some(connection)) = self.connections.get(id) else { continue };
+            let Some(Some(connection)) = self.connections.get_mut(id) else { continue };
             if self.now.saturating_sub(connection.last_command) > timeout {
                 self.shared.counters[self.index].idle_kicks.add(1);
+                connection.close_reason = CloseReason::IdleTimeout;
                 self.close(id);
             }
         }
@@ -454,10 +498,11 @@ impl Loop {
         }
         self.stop_by = Some(Instant::now() + STOP_PATIENCE);
         for id in 0..self.connections.len() {
-            if let Some(Some(connection)) = self.connections.get(id)
+            if let Some(Some(connection)) = self.connections.get_mut(id)
                 && connection.hungry
                 && !connection.is_blocked()
             {
+                connection.close_reason = CloseReason::Shutdown;
                 self.part(id);
             }
         }

@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 use crate::net::acceptor::Acceptor;
 use crate::net::listen::{Listener, UdpListener};
 use crate::net::mailbox::Message;
+use crate::net::watchers::WatchThread;
 use crate::net::worker::Worker;
 use crate::shared::Shared;
 
-/// Workers and accept thread.
+/// All threads but the main one.
 #[derive(Debug)]
 pub(super) struct Threads {
     acceptor: Acceptor,
     workers: Vec<Worker>,
+    watch: WatchThread,
     /// The maintenance thread ends when this is dropped.
     maintenance: mpsc::Sender<()>,
 }
@@ -39,15 +41,16 @@ impl Threads {
         for (number, listener) in udp.into_iter().enumerate() {
             shares[number % shared.settings.threads].push(listener);
         }
+        let watch = WatchThread::start(Arc::clone(shared))?;
         let workers = shares
             .into_iter()
             .enumerate()
-            .map(|(index, share)| Worker::start(index, share, Arc::clone(shared)))
+            .map(|(index, share)| Worker::start(index, share, watch.watchers(), Arc::clone(shared)))
             .collect::<io::Result<Vec<Worker>>>()?;
         let mailboxes = workers.iter().map(|worker| Arc::clone(&worker.mailbox)).collect();
         let acceptor = Acceptor::start(listeners, mailboxes, Arc::clone(shared))?;
         let maintenance = start_maintenance(Arc::clone(shared))?;
-        Ok(Threads { acceptor, workers, maintenance })
+        Ok(Threads { acceptor, workers, watch, maintenance })
     }
 
     /// Closes the listeners, lets each worker finish, and waits for them until `bound` is over.
@@ -63,13 +66,15 @@ impl Threads {
         }
         // Joining has no deadline, so a thread of its own does it and hangs up when it is through.
         let (all_joined, joined) = mpsc::channel::<()>();
-        let workers = self.workers;
+        let (workers, watch) = (self.workers, self.watch);
         let joiner = std::thread::Builder::new().name("join".to_owned()).spawn(move || {
             for worker in workers {
                 if worker.thread.join().is_err() {
                     log::error!("a worker had panicked");
                 }
             }
+            // Last, so that watchers hear how the connections end.
+            watch.stop();
             drop(all_joined);
         });
         let left = deadline.saturating_duration_since(Instant::now());

@@ -57,6 +57,7 @@ pub fn reset(shared: &Shared) {
     }
     shared.store.reset_counters();
     shared.prefixes.reset();
+    shared.watch.reset_counts();
 }
 
 /// `stats`.
@@ -167,17 +168,13 @@ fn memory(stats: &mut Stats, shared: &Shared, sums: &Sums) {
     if shared.settings.lru_maintainer {
         stats.add("lru_maintainer_juggles", 0);
     }
-    let logging = [
-        "malloc_fails",
-        "log_worker_dropped",
-        "log_worker_written",
-        "log_watcher_skipped",
-        "log_watcher_sent",
-        "log_watchers",
-    ];
-    for name in logging {
-        stats.add(name, 0);
-    }
+    stats.add("malloc_fails", 0);
+    let lines = shared.watch.counts();
+    stats.add("log_worker_dropped", lines.dropped);
+    stats.add("log_worker_written", lines.written);
+    stats.add("log_watcher_skipped", lines.skipped);
+    stats.add("log_watcher_sent", lines.sent);
+    stats.add("log_watchers", shared.watch.watchers());
     for name in ["unexpected_napi_ids", "round_robin_fallback"] {
         stats.add(name, 0);
     }

@@ -23,6 +23,7 @@ pub struct Upload {
     expiry: Seconds,
     mode: Mode,
     terms: Terms,
+    value_len: usize,
     /// `None` once finished.
     chain: Option<Chain>,
     /// Value bytes still to come.
@@ -67,6 +68,7 @@ impl Store {
             expiry: put.expiry,
             mode: put.mode,
             terms: *terms,
+            value_len,
             chain: Some(chain),
             left: value_len,
         })
@@ -84,9 +86,14 @@ impl Upload {
         &self.key
     }
 
-    /// How it is to be stored.
-    pub fn mode(&self) -> Mode {
-        self.mode
+    /// What is to be stored and how.
+    pub fn put(&self) -> Put<'_> {
+        Put { key: &self.key, client_flags: self.client_flags, expiry: self.expiry, mode: self.mode }
+    }
+
+    /// Bytes of the whole value.
+    pub fn value_len(&self) -> usize {
+        self.value_len
     }
 
     /// What else was asked.
@@ -144,7 +151,7 @@ impl Upload {
     pub fn finish(mut self, now: Seconds) -> Outcome {
         debug_assert_eq!(self.left, 0, "finished before the value was complete");
         let Some(chain) = self.chain.take() else { return Outcome::NotStored };
-        let put = Put { key: &self.key, client_flags: self.client_flags, expiry: self.expiry, mode: self.mode };
+        let put = self.put();
         let store = Store { inner: Arc::clone(&self.inner) };
         let cas = store.cas_for(self.terms.next_cas);
         let mut shard = self.inner.slots[self.slot].shard.lock();

@@ -61,12 +61,19 @@ impl Client {
 
     /// Takes one line without its CRLF.
     pub(crate) fn line(&mut self) -> Vec<u8> {
+        let mut line = self.lf_line();
+        assert!(line.ends_with(b"\r"), "a reply line ends with CRLF, this one does not: {:?}", show(&line));
+        line.pop();
+        line
+    }
+
+    /// Takes one line without its LF, as the lines of `watch` end.
+    pub(crate) fn lf_line(&mut self) -> Vec<u8> {
         let mut looked_at = 0;
         loop {
             if let Some(at) = self.received[looked_at..].iter().position(|&byte| byte == b'\n') {
                 let mut line = self.take(looked_at + at + 1);
-                assert!(line.ends_with(b"\r\n"), "a reply line ends with CRLF, this one does not: {:?}", show(&line));
-                line.truncate(line.len() - 2);
+                line.pop();
                 return line;
             }
             looked_at = self.received.len();

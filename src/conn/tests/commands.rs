@@ -81,6 +81,20 @@ fn arithmetic_and_deletion() {
 }
 
 #[test]
+fn watch_ends_the_session_where_it_stands_alone() {
+    check("watch nothing\r\n", "ERROR\r\n");
+    let shared = Shared::new(settings()).expect("memory");
+    let cx = Context { shared: &shared, counters: &shared.counters[0], now: shared.clock.now(), fd: -1 };
+    let (mut session, mut outbox) = (Session::default(), Outbox::default());
+    let progress = session.feed(b"watch fetchers\r\nget n\r\n", &mut outbox, &cx, u32::MAX);
+    assert_eq!((progress.consumed, progress.next), (b"watch fetchers\r\n".len(), Next::Watch));
+    assert!(outbox.is_empty(), "the watch thread says OK");
+    assert_eq!((session.activity(), shared.watch.watchers()), (Activity::Watch, 1));
+    drop(session);
+    assert_eq!(shared.watch.watchers(), 0, "a session that ends gives its seat back");
+}
+
+#[test]
 fn administration() {
     let version = env!("CARGO_PKG_VERSION");
     let said = play(&settings(), [&b"version\r\n"[..]], u32::MAX).replies;

@@ -99,7 +99,7 @@ impl<'a> Player<'a> {
                     assert!(self.kept.len() <= STREAMED_LINE_BYTES, "keeps {} bytes", self.kept.len());
                     return;
                 }
-                Next::Close => {
+                Next::Close | Next::Watch => {
                     self.played.closed = true;
                     return;
                 }

@@ -6,8 +6,9 @@
 use memchr::memchr;
 
 use super::number::{signed_32, unsigned_32, unsigned_64};
+use super::watch;
 use super::words::Words;
-use crate::command::{Delta, KEY_MAX, Mode};
+use crate::command::{Delta, KEY_MAX, Mode, WatchKinds};
 use crate::protocol::meta::parse::Command;
 
 /// The shortest line, line end included (1.6.45 refuses `mn\n`).
@@ -140,6 +141,11 @@ pub enum Request<'a> {
     Stats {
         /// Everything behind `stats`.
         arguments: &'a [u8],
+    },
+    /// watch: the connection gets lines about events from now on.
+    Watch {
+        /// Which events; `None` when a word names none.
+        kinds: Option<WatchKinds>,
     },
     /// shutdown.
     Shutdown {
@@ -279,6 +285,7 @@ pub fn parse(line: &[u8]) -> Result<Request<'_>, Refusal> {
         }
         b"version" => Ok(Request::Version),
         b"stats" => Ok(Request::Stats { arguments }),
+        b"watch" => Ok(Request::Watch { kinds: watch::kinds(Words::of(arguments)) }),
         b"quit" => Ok(Request::Quit),
         b"mn" => Ok(Request::Noop),
         _ => administration(body),

@@ -94,6 +94,14 @@ pub mod line {
         DETAIL_USAGE = "CLIENT_ERROR usage: stats detail on|off|dump",
         /// stats detail with `-X`.
         DETAIL_REFUSED = "CLIENT_ERROR stats detail not allowed",
+        /// watch with `-W`.
+        WATCH_REFUSED = "CLIENT_ERROR watch commands not allowed",
+        /// watch behind other requests of one batch.
+        WATCH_PIPELINED = "ERROR cannot pipeline other commands before watch",
+        /// watch when twenty clients do already.
+        WATCH_TOO_MANY = "WATCHER_TOO_MANY log watcher limit reached",
+        /// watch where there is no connection that lines could be sent on.
+        WATCH_FAILED = "WATCHER_FAILED failed to add log watcher",
         /// stats cachedump with `-X`.
         CACHEDUMP_REFUSED = "CLIENT_ERROR stats cachedump not allowed",
         /// stats cachedump without class and limit.

@@ -9,9 +9,8 @@ use super::{
 use crate::command::KEY_MAX;
 use crate::exec::Context;
 use crate::exec::admin::{FlushOutcome, LimitOutcome};
-use crate::protocol::text::parse::{
-    self, AutomoveChange, KeysLine, Reason, Refusal, Reply, Request, ShutdownWord, StoreLine,
-};
+use crate::protocol::text::admin::{AutomoveChange, ShutdownWord};
+use crate::protocol::text::parse::{self, KeysLine, Reason, Refusal, Reply, Request, StoreLine};
 use crate::protocol::text::reply::{self, line};
 use crate::settings::ProtocolChoice;
 use crate::store::{DeltaOutcome, Fetch, Found, Outcome, Put};

@@ -1,0 +1,142 @@
+//! Commands on the server itself, which 1.6.45 looks up after all others: leading blanks are forgiven, and `noreply`
+//! as the last word silences even errors.
+
+use super::number::{signed_32, unsigned_32};
+use super::parse::{Reason, Refusal, Reply, Request, reply_by};
+use super::words::Words;
+
+/// What `slabs automove` changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AutomoveChange {
+    /// 0 off, 1 on, 2 eager.
+    Level(u8),
+    /// A ratio or window, which tunes memcached's mover and not ours.
+    Tuning,
+}
+
+/// `shutdown` and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShutdownWord {
+    /// At once.
+    Plain,
+    /// `graceful`.
+    Graceful,
+    /// Something else.
+    Unknown,
+}
+
+/// Commands that 1.6.45 finds in a second look: leading blanks are forgiven, `noreply` silences even the unknown.
+pub(super) fn parse(body: &[u8]) -> Result<Request<'_>, Refusal> {
+    let mut words = Words::of(body);
+    let command = words.next();
+    let reply = reply_by(words.last_word().or(command));
+    let number = |word: Option<&[u8]>| word.and_then(unsigned_32);
+    match command.unwrap_or_default() {
+        b"flush_all" => {
+            let has_exptime = words.count() > usize::from(reply == Reply::Omit);
+            let exptime = if has_exptime { words.next().and_then(signed_32) } else { Some(0) };
+            Ok(Request::FlushAll { exptime, reply })
+        }
+        b"verbosity" => match number(words.next()) {
+            Some(level) => Ok(Request::Verbosity { level, reply }),
+            None => Err(Refusal::new(Reason::BadFormat, reply)),
+        },
+        b"cache_memlimit" => match number(words.next()) {
+            Some(mebibytes) => Ok(Request::MemoryLimit { mebibytes, reply }),
+            None => Err(Refusal::new(Reason::UnknownCommand, reply)),
+        },
+        b"slabs" => slabs(words, reply),
+        b"shutdown" => {
+            let how = match (words.next(), words.next()) {
+                (None, _) => ShutdownWord::Plain,
+                (Some(b"graceful"), None) => ShutdownWord::Graceful,
+                _ => ShutdownWord::Unknown,
+            };
+            Ok(Request::Shutdown { how, reply })
+        }
+        #[cfg(feature = "debug-commands")]
+        b"debugtime" => {
+            let secs = words.next().and_then(|word| std::str::from_utf8(word).ok()).and_then(|word| word.parse().ok());
+            secs.map(|secs| Request::DebugTime { secs }).ok_or(Refusal::new(Reason::UnknownCommand, reply))
+        }
+        _ if words.last_word().is_some_and(|word| word.starts_with(b"HTTP/")) => Err(Refusal::new(Reason::Http, reply)),
+        _ => Err(Refusal::new(Reason::UnknownCommand, reply)),
+    }
+}
+
+/// `slabs automove <level>|ratio <f>|freeratio <f>|window <secs>`; sub-commands may be shortened, as 1.6.45 compares.
+fn slabs(mut words: Words<'_>, reply: Reply) -> Result<Request<'_>, Refusal> {
+    let refused = |reason| Err(Refusal::new(reason, reply));
+    let (Some(command), Some(what)) = (words.next(), words.next()) else { return refused(Reason::UnknownCommand) };
+    if !b"automove".starts_with(command) {
+        return refused(Reason::UnknownCommand);
+    }
+    let argument = words.next();
+    let change = if b"ratio".starts_with(what) || b"freeratio".starts_with(what) {
+        let ratio = argument.and_then(|word| std::str::from_utf8(word).ok()).and_then(|word| word.parse::<f64>().ok());
+        if ratio.is_none() {
+            return refused(Reason::UnknownCommand);
+        }
+        AutomoveChange::Tuning
+    } else if b"window".starts_with(what) {
+        match argument.and_then(unsigned_32) {
+            None => return refused(Reason::BadFormat),
+            Some(3..=1800) => AutomoveChange::Tuning,
+            Some(_) => return refused(Reason::InvalidWindow),
+        }
+    } else {
+        match unsigned_32(what) {
+            None => return refused(Reason::BadFormat),
+            Some(level @ 0..=2) => AutomoveChange::Level(level as u8),
+            Some(_) => return refused(Reason::UnknownCommand),
+        }
+    };
+    Ok(Request::Automove { change, reply })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands() {
+        let cases: [(&[u8], Request<'_>); 11] = [
+            (b"flush_all", Request::FlushAll { exptime: Some(0), reply: Reply::Send }),
+            (b"  flush_all", Request::FlushAll { exptime: Some(0), reply: Reply::Send }),
+            (b"flush_all noreply", Request::FlushAll { exptime: Some(0), reply: Reply::Omit }),
+            (b"flush_all 5 noreply", Request::FlushAll { exptime: Some(5), reply: Reply::Omit }),
+            (b"flush_all x", Request::FlushAll { exptime: None, reply: Reply::Send }),
+            (b"verbosity 1", Request::Verbosity { level: 1, reply: Reply::Send }),
+            (b"cache_memlimit 100", Request::MemoryLimit { mebibytes: 100, reply: Reply::Send }),
+            (b"slabs automove 2", Request::Automove { change: AutomoveChange::Level(2), reply: Reply::Send }),
+            (b"slabs automove ratio 0.5", Request::Automove { change: AutomoveChange::Tuning, reply: Reply::Send }),
+            (b"shutdown", Request::Shutdown { how: ShutdownWord::Plain, reply: Reply::Send }),
+            (b"shutdown graceful", Request::Shutdown { how: ShutdownWord::Graceful, reply: Reply::Send }),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(parse(bytes), Ok(expected), "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn refusals_give_their_reason() {
+        let cases: [(&[u8], Reason); 10] = [
+            (b"verbosity", Reason::BadFormat),
+            (b"verbosity x", Reason::BadFormat),
+            (b"cache_memlimit x", Reason::UnknownCommand),
+            (b"slabs", Reason::UnknownCommand),
+            (b"slabs automove", Reason::UnknownCommand),
+            (b"slabs automove 3", Reason::UnknownCommand),
+            (b"slabs automove invalid", Reason::BadFormat),
+            (b"slabs automove ratio x", Reason::UnknownCommand),
+            (b"slabs automove window x", Reason::BadFormat),
+            (b"slabs automove window 2", Reason::InvalidWindow),
+        ];
+        for (bytes, reason) in cases {
+            let expected = Refusal::new(reason, Reply::Send);
+            assert_eq!(parse(bytes), Err(expected), "{}", String::from_utf8_lossy(bytes));
+        }
+        let quiet = Refusal::new(Reason::UnknownCommand, Reply::Omit);
+        assert_eq!(parse(b"foo noreply"), Err(quiet));
+    }
+}

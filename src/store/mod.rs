@@ -15,7 +15,9 @@ mod index;
 mod large;
 mod mover;
 mod prefetch;
+mod reassign;
 mod report;
+mod scan;
 mod shard;
 mod sweep;
 mod upload;
@@ -33,11 +35,13 @@ use parking_lot::{Mutex, MutexGuard};
 pub use counters::{ClassCounters, ClassGauges, StoreTotals};
 pub use fetch::{Fetch, Found, Pinned, Visit};
 pub use prefetch::PREFETCH_KEYS;
+pub use reassign::Reassign;
 pub use report::{ClassReport, ListedItem};
+pub use scan::{Cursor, Scanned};
 pub use upload::Upload;
 
 use crate::clock::Seconds;
-use crate::command::{Delta, KEY_MAX, Mode};
+use crate::command::{ClassSet, Delta, KEY_MAX, Mode};
 use crate::slab::arena::Mapping;
 use crate::slab::classes::PAGE;
 use crate::slab::items::VALUE_MAX;
@@ -372,6 +376,16 @@ impl Store {
             shard.set_budget(budget);
         }
         true
+    }
+
+    /// Frees what has expired in all pages of these classes, in short steps.
+    pub fn sweep_classes(&self, classes: ClassSet, now: Seconds) {
+        for slot in &self.inner.slots {
+            let mut next = Some(0);
+            while let Some(page) = next {
+                next = slot.shard.lock().sweep_classes(page, classes, now);
+            }
+        }
     }
 
     /// A slice of background work on every shard: `1 / slices` of the expiry sweep, a flush that has come due, memory

@@ -165,10 +165,7 @@ impl Shard {
     }
 
     pub(super) fn live(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<Handle> {
-        match self.lookup(hash, key, now) {
-            Lookup::Found(item) => Some(item),
-            _ => None,
-        }
+        self.lookup(hash, key, now).live()
     }
 
     /// Marks a use: the clock hand will pass the item by, and `fetched` shows.
@@ -250,8 +247,14 @@ impl Shard {
     /// set, add, replace, append, prepend and cas of a value that is in memory. `cas` is the number the item gets.
     pub(super) fn put(&mut self, hash: u64, put: &Put<'_>, value: &[u8], now: Seconds, cas: u64) -> Outcome {
         self.begin(now);
-        let old = self.live(hash, put.key, now);
+        let found = self.lookup(hash, put.key, now);
         self.count_set(put, value.len());
+        if matches!(found, Lookup::Flushed) {
+            // memcached finds flushed items when it looks for room; here their memory was free at once.
+            let class = self.class_for(put, value.len());
+            self.classes[class as usize].counters.reclaimed += 1;
+        }
+        let old = found.live();
         match self.admit(old, put.mode, now) {
             Err(refusal) => refusal,
             Ok(Store::Replace) => self.write(hash, old, put, value, now, cas),
@@ -289,9 +292,14 @@ impl Shard {
 
     /// memcached counts a set when it has found the room, whatever becomes of it.
     pub(super) fn count_set(&mut self, put: &Put<'_>, value_len: usize) {
-        let bytes = self.items().bytes_needed(put.key.len(), put.client_flags, value_len);
-        let class = self.slabs.classes.class_of(bytes).unwrap_or(self.slabs.classes.largest());
+        let class = self.class_for(put, value_len);
         self.classes[class as usize].counters.cmd_set += 1;
+    }
+
+    /// The class that counts for a value of this length.
+    fn class_for(&self, put: &Put<'_>, value_len: usize) -> ClassId {
+        let bytes = self.items().bytes_needed(put.key.len(), put.client_flags, value_len);
+        self.slabs.classes.class_of(bytes).unwrap_or(self.slabs.classes.largest())
     }
 
     /// Stores the value under its key, over `old` where that is possible.
@@ -483,4 +491,13 @@ pub(super) enum Lookup {
     Absent,
     Expired,
     Flushed,
+}
+
+impl Lookup {
+    fn live(self) -> Option<Handle> {
+        match self {
+            Lookup::Found(item) => Some(item),
+            Lookup::Absent | Lookup::Expired | Lookup::Flushed => None,
+        }
+    }
 }

@@ -15,7 +15,7 @@
 //! * `slab`: size classes, the arena, how an item lies in its chunk. The `unsafe` of the store is here.
 //! * [`store`]: the cache as a plain library: shards, index, eviction, expiry. No protocol, no socket, no clock.
 //! * [`protocol`]: bytes to requests and replies to bytes. No I/O, no lock, no state.
-//! * [`stats`], [`shared`]: what is counted, and what all threads of one server share.
+//! * [`stats`], [`crawler`], [`shared`]: what is counted, who walks over all items, what all threads of one server share.
 //! * [`exec`]: what a command means, once for every protocol.
 //! * [`conn`]: one connection without its socket.
 //! * [`net`]: listeners, the accept thread, workers. The only user of mio.
@@ -33,6 +33,7 @@ pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod conn;
+pub mod crawler;
 pub mod exec;
 pub mod net;
 pub mod protocol;

@@ -4,9 +4,11 @@
 //! how much it took and what it waits for. It owns no buffer: what it could not take yet is the caller's to keep.
 
 mod ahead;
+mod lru_command;
 pub mod outbox;
 mod stats_command;
 mod text;
+mod walk;
 
 use std::io::IoSliceMut;
 
@@ -87,6 +89,8 @@ enum Phase {
     Swallow { left: usize },
     /// A value is written into the store as it comes.
     Upload(Box<Uploading>),
+    /// All items are walked over.
+    Walk(Box<walk::Walk>),
 }
 
 #[derive(Debug)]
@@ -102,12 +106,19 @@ pub struct Session {
     phase: Phase,
     /// The line of a storage command is here and its value is not.
     awaits_value: bool,
+    /// All there is to be answered came in one datagram, and its reply must have an end.
+    one_datagram: bool,
 }
 
 impl Session {
     /// A session that has seen nothing yet and may speak `protocol`.
     pub fn new(protocol: ProtocolChoice) -> Session {
         Session { protocol, ..Session::default() }
+    }
+
+    /// A session for the requests of one datagram.
+    pub fn for_datagram(protocol: ProtocolChoice) -> Session {
+        Session { protocol, one_datagram: true, ..Session::default() }
     }
 
     /// Takes requests from `input` and appends their replies to `out`, at most `requests_max` of them.
@@ -135,6 +146,7 @@ impl Session {
                 }
                 Outcome::Advanced => {}
                 Outcome::Starved { at_least } => return Progress { consumed, next: Next::Input { at_least } },
+                Outcome::Turn => return Progress { consumed, next: Next::Turn },
                 Outcome::Full => return Progress { consumed, next: Next::Room },
                 Outcome::Over => return Progress { consumed, next: Next::Close },
             }
@@ -160,6 +172,7 @@ impl Session {
                 Step::advanced(part)
             }
             Phase::Upload(_) => self.receive(input, out, cx),
+            Phase::Walk(_) => self.walk(out, cx),
         }
     }
 
@@ -191,6 +204,7 @@ impl Session {
             Phase::Command | Phase::Keys(_) | Phase::SkipLine => Activity::Read,
             Phase::Swallow { .. } => Activity::Swallow,
             Phase::Upload(_) => Activity::Nread,
+            Phase::Walk(_) => Activity::Mwrite,
         }
     }
 }
@@ -210,6 +224,8 @@ enum Outcome {
     Advanced,
     /// Nothing more can be done with this input.
     Starved { at_least: usize },
+    /// Enough was done for one turn.
+    Turn,
     /// Nothing more can be done before something was sent.
     Full,
     /// The connection ends.
@@ -232,6 +248,10 @@ impl Step {
 
     fn starved_after(consumed: usize, at_least: usize) -> Step {
         Step { consumed, outcome: Outcome::Starved { at_least } }
+    }
+
+    fn turn() -> Step {
+        Step { consumed: 0, outcome: Outcome::Turn }
     }
 
     fn full(consumed: usize) -> Step {

@@ -51,6 +51,10 @@ impl Session {
             Ok(Request::Store(store_line)) => self.store(&store_line, request_line.len(), behind, out, cx),
             Ok(Request::Quit) => Step::over(),
             Ok(Request::Shutdown { how, reply }) => shutdown(how, reply, request_line.len(), out, cx),
+            Ok(Request::Crawler { order, reply }) => self.crawl(order, reply, request_line.len(), out, cx),
+            Ok(Request::DeletePrefix { prefix, reply }) => {
+                self.delete_prefix(prefix, reply, request_line.len(), out, cx)
+            }
             Ok(request) => {
                 execute(&request, out, cx);
                 Step::answered(request_line.len())
@@ -362,6 +366,8 @@ fn execute(request: &Request<'_>, out: &mut Outbox, cx: &Context<'_>) {
             }
             say(out, line::OK, reply);
         }
+        Request::Reassign { classes, reply } => say(out, super::lru_command::reassign(classes, cx), reply),
+        Request::Lru { order, reply } => say(out, super::lru_command::tune(order, cx), reply),
         Request::Stats { arguments } => super::stats_command::answer(arguments, out, cx),
         Request::Version => reply::version_line(out.bytes()),
         Request::Noop => out.say(line::NOOP),
@@ -370,7 +376,12 @@ fn execute(request: &Request<'_>, out: &mut Outbox, cx: &Context<'_>) {
             cx.shared.clock.shift(secs);
             out.say(line::OK);
         }
-        Request::Keys { .. } | Request::Store(_) | Request::Quit | Request::Shutdown { .. } => {
+        Request::Keys { .. }
+        | Request::Store(_)
+        | Request::Quit
+        | Request::Shutdown { .. }
+        | Request::Crawler { .. }
+        | Request::DeletePrefix { .. } => {
             unreachable!("the session takes these itself")
         }
     }

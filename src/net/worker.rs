@@ -333,8 +333,8 @@ impl Loop {
                 }
                 Read::End => return Ok(After::Close),
             }
-            connection.last_command = self.now;
         }
+        connection.last_command = self.now;
         let mut at = 0;
         let mut sent_bytes = 0;
         loop {

@@ -1,9 +1,11 @@
 //! Commands on the server itself, which 1.6.45 looks up after all others: leading blanks are forgiven, and `noreply`
 //! as the last word silences even errors.
 
+use super::crawler;
 use super::number::{signed_32, unsigned_32};
 use super::parse::{Reason, Refusal, Reply, Request, reply_by};
 use super::words::Words;
+use crate::command::{KEY_MAX, LruShares};
 
 /// What `slabs automove` changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +14,20 @@ pub enum AutomoveChange {
     Level(u8),
     /// A ratio or window, which tunes memcached's mover and not ours.
     Tuning,
+}
+
+/// What `lru` changes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LruOrder {
+    /// tune.
+    Tune(LruShares),
+    /// mode.
+    Mode {
+        /// Segmented, not flat.
+        segmented: bool,
+    },
+    /// temp_ttl in seconds; negative is off.
+    TemporaryTtl(i32),
 }
 
 /// `shutdown` and how.
@@ -46,6 +62,12 @@ pub(super) fn parse(body: &[u8]) -> Result<Request<'_>, Refusal> {
             None => Err(Refusal::new(Reason::UnknownCommand, reply)),
         },
         b"slabs" => slabs(words, reply),
+        b"lru" => match lru(words) {
+            Some(order) => Ok(Request::Lru { order, reply }),
+            None => Err(Refusal::new(Reason::UnknownCommand, reply)),
+        },
+        b"lru_crawler" => crawler::parse(words, reply),
+        b"larder" => ours(words, reply),
         b"shutdown" => {
             let how = match (words.next(), words.next()) {
                 (None, _) => ShutdownWord::Plain,
@@ -64,17 +86,58 @@ pub(super) fn parse(body: &[u8]) -> Result<Request<'_>, Refusal> {
     }
 }
 
-/// `slabs automove <level>|ratio <f>|freeratio <f>|window <secs>`; sub-commands may be shortened, as 1.6.45 compares.
+/// What no memcached has, and no client of one asks for by accident: `larder delete_prefix <prefix>`.
+fn ours(mut words: Words<'_>, reply: Reply) -> Result<Request<'_>, Refusal> {
+    let wanted = 2 + usize::from(reply == Reply::Omit);
+    match (words.count(), words.next(), words.next()) {
+        (count, Some(b"delete_prefix"), Some(prefix)) if count == wanted && prefix.len() <= KEY_MAX => {
+            Ok(Request::DeletePrefix { prefix, reply })
+        }
+        _ => Err(Refusal::new(Reason::BadFormat, reply)),
+    }
+}
+
+/// `lru tune <hot %> <warm %> <hot factor> <warm factor>|mode flat|mode segmented|temp_ttl <secs>`; sub-commands may be
+/// shortened, as 1.6.45 compares.
+fn lru(mut words: Words<'_>) -> Option<LruOrder> {
+    let command = words.next()?;
+    let is = |name: &str| name.as_bytes().starts_with(command);
+    let first = words.next()?;
+    if is("tune") && words.count() >= 3 {
+        return Some(LruOrder::Tune(LruShares {
+            hot_pct: unsigned_32(first)?,
+            warm_pct: unsigned_32(words.next()?)?,
+            hot_max_factor: fraction(words.next()?)?,
+            warm_max_factor: fraction(words.next()?)?,
+        }));
+    }
+    match first {
+        b"flat" if is("mode") => Some(LruOrder::Mode { segmented: false }),
+        b"segmented" if is("mode") => Some(LruOrder::Mode { segmented: true }),
+        secs if is("temp_ttl") => signed_32(secs).map(LruOrder::TemporaryTtl),
+        _ => None,
+    }
+}
+
+fn fraction(word: &[u8]) -> Option<f64> {
+    std::str::from_utf8(word).ok()?.parse().ok()
+}
+
+/// `slabs reassign <from> <to>` and `slabs automove <level>|ratio <f>|freeratio <f>|window <secs>`; sub-commands may be
+/// shortened, as 1.6.45 compares.
 fn slabs(mut words: Words<'_>, reply: Reply) -> Result<Request<'_>, Refusal> {
     let refused = |reason| Err(Refusal::new(reason, reply));
     let (Some(command), Some(what)) = (words.next(), words.next()) else { return refused(Reason::UnknownCommand) };
+    if b"reassign".starts_with(command) && words.count() == 1 {
+        let classes = signed_32(what).zip(words.next().and_then(signed_32));
+        return Ok(Request::Reassign { classes, reply });
+    }
     if !b"automove".starts_with(command) {
         return refused(Reason::UnknownCommand);
     }
     let argument = words.next();
     let change = if b"ratio".starts_with(what) || b"freeratio".starts_with(what) {
-        let ratio = argument.and_then(|word| std::str::from_utf8(word).ok()).and_then(|word| word.parse::<f64>().ok());
-        if ratio.is_none() {
+        if argument.and_then(fraction).is_none() {
             return refused(Reason::UnknownCommand);
         }
         AutomoveChange::Tuning

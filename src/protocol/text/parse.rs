@@ -5,7 +5,8 @@
 
 use memchr::memchr;
 
-use super::admin::{self, AutomoveChange, ShutdownWord};
+use super::admin::{self, AutomoveChange, LruOrder, ShutdownWord};
+use super::crawler::CrawlerOrder;
 use super::number::{signed_32, unsigned_64};
 use super::words::Words;
 use crate::command::{Delta, KEY_MAX, Mode};
@@ -52,7 +53,7 @@ pub struct KeysLine {
 }
 
 /// One request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Request<'a> {
     /// get and its kin; the keys begin `keys_at` bytes into the line.
     Keys {
@@ -116,6 +117,34 @@ pub enum Request<'a> {
         /// Whether to answer.
         reply: Reply,
     },
+    /// slabs reassign: a page is to move.
+    Reassign {
+        /// From and to; `None` when they are no numbers.
+        classes: Option<(i32, i32)>,
+        /// Whether to answer.
+        reply: Reply,
+    },
+    /// lru.
+    Lru {
+        /// What is to change.
+        order: LruOrder,
+        /// Whether to answer.
+        reply: Reply,
+    },
+    /// lru_crawler.
+    Crawler {
+        /// What it is to do.
+        order: CrawlerOrder<'a>,
+        /// Whether to answer.
+        reply: Reply,
+    },
+    /// larder delete_prefix.
+    DeletePrefix {
+        /// What the keys begin with.
+        prefix: &'a [u8],
+        /// Whether to answer.
+        reply: Reply,
+    },
     /// stats, with the words behind it still to be read.
     Stats {
         /// Everything behind `stats`.
@@ -157,6 +186,8 @@ pub enum Reason {
     InvalidDelta,
     /// slabs automove window outside of 3 to 1800.
     InvalidWindow,
+    /// lru_crawler sleep above a second.
+    SleepTooLong,
 }
 
 /// A refused line.

@@ -5,9 +5,12 @@
 
 mod ahead;
 mod lru_command;
+mod meta;
 pub mod outbox;
 mod stats_command;
+mod storage;
 mod text;
+mod values;
 mod walk;
 
 use std::io::IoSliceMut;
@@ -16,9 +19,10 @@ pub use outbox::Outbox;
 
 use crate::exec::Context;
 use crate::net::roster::Activity;
-use crate::protocol::text::parse::{KeysLine, Reply};
+use crate::protocol::text::parse::KeysLine;
 use crate::settings::ProtocolChoice;
 use crate::store::Upload;
+use storage::Tell;
 
 /// The longest line without an end, other than get and gets, in bytes; beyond it the connection closes (1.6.45).
 const LINE_BYTES_MAX: usize = 2048;
@@ -96,7 +100,7 @@ enum Phase {
 #[derive(Debug)]
 struct Uploading {
     upload: Upload,
-    reply: Reply,
+    tell: Tell<'static>,
 }
 
 /// The state of one connection.

@@ -181,7 +181,7 @@ fn dump_line(out: &mut Vec<u8>, item: &Scanned<'_>, format: DumpFormat, cx: &Con
             };
             dump::fields_line(out, &fields);
         }
-        DumpFormat::MetaGet => dump::meta_get_line(out, item.key),
+        DumpFormat::MetaGet => dump::meta_get_line(out, item.key, item.key_form),
     }
 }
 

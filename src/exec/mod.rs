@@ -5,6 +5,7 @@
 pub mod admin;
 pub mod crawler;
 pub mod items;
+pub mod leases;
 
 use crate::clock::Seconds;
 use crate::shared::Shared;

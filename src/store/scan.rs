@@ -10,6 +10,7 @@
 use super::Store;
 use super::shard::Shard;
 use crate::clock::Seconds;
+use crate::command::KeyForm;
 use crate::slab::items::{Handle, state};
 
 /// Items that one slice deletes at most: deleting costs several times as much as looking.
@@ -37,6 +38,8 @@ impl Cursor {
 pub struct Scanned<'a> {
     /// The key.
     pub key: &'a [u8],
+    /// How it is shown.
+    pub key_form: KeyForm,
     /// Opaque to the server.
     pub client_flags: u32,
     /// When the item dies.
@@ -58,6 +61,7 @@ impl Shard {
         let items = self.items();
         Scanned {
             key: items.key(item),
+            key_form: KeyForm::of_marks(items.state(item)),
             client_flags: items.client_flags(item),
             expiry: items.expiry(item),
             accessed: items.accessed(item),

@@ -122,6 +122,21 @@ fn mgdump_lists_keys_and_the_connection_goes_on() {
 }
 
 #[test]
+fn keys_that_are_no_text_are_dumped_encoded() {
+    check(
+        r"
+        > ms AP8= 1 b
+        > a
+        < HD
+        > lru_crawler mgdump hash
+        < OK
+        < mg AP8= b
+        < EN
+        ",
+    );
+}
+
+#[test]
 fn dump_of_other_classes_is_empty() {
     check(
         r"

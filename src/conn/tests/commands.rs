@@ -185,10 +185,6 @@ fn prefixes_count_alike_however_values_arrive() {
     });
 }
 
-fn bad_lines(count: usize) -> String {
-    "CLIENT_ERROR bad command line format\r\n".repeat(count)
-}
-
 #[test]
 fn walks_are_answered_before_what_follows() {
     check(

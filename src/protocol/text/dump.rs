@@ -1,5 +1,8 @@
 //! The lines of dumps.
 
+use crate::command::KeyForm;
+use crate::protocol::meta::key::encode;
+
 /// The digits of a byte that is encoded.
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
@@ -44,10 +47,16 @@ pub fn fields_line(out: &mut Vec<u8>, item: &Fields<'_>) {
     out.extend_from_slice(b" \n");
 }
 
-/// Appends a line of mgdump: a meta get of the key.
-pub fn meta_get_line(out: &mut Vec<u8>, key: &[u8]) {
+/// Appends a line of mgdump: a meta get of the key, encoded with flag `b` where it is no text.
+pub fn meta_get_line(out: &mut Vec<u8>, key: &[u8], form: KeyForm) {
     out.extend_from_slice(b"mg ");
-    out.extend_from_slice(key);
+    match form {
+        KeyForm::Text => out.extend_from_slice(key),
+        KeyForm::Binary => {
+            encode(key, out);
+            out.extend_from_slice(b" b");
+        }
+    }
     out.extend_from_slice(b"\r\n");
 }
 
@@ -82,9 +91,10 @@ mod tests {
         let mut out = Vec::new();
         fields_line(&mut out, &item);
         fields_line(&mut out, &kept);
-        meta_get_line(&mut out, kept.key);
+        meta_get_line(&mut out, kept.key, KeyForm::Text);
+        meta_get_line(&mut out, b"\x00\xff", KeyForm::Binary);
         let expected = "key=a-b_c.d~e%3A%00%FF%25 exp=-1 la=1005 cas=9 fetch=no cls=3 size=60 flags=7 \n\
-                        key=k exp=1020 la=1005 cas=9 fetch=yes cls=3 size=60 flags=7 \nmg k\r\n";
+                        key=k exp=1020 la=1005 cas=9 fetch=yes cls=3 size=60 flags=7 \nmg k\r\nmg AP8= b\r\n";
         assert_eq!(String::from_utf8(out).as_deref(), Ok(expected));
     }
 }

@@ -1,5 +1,6 @@
 //! Who walks over all items at a client's wish: one dump at a time, or one sweep for expired items that the maintenance
-//! thread carries out. memcached has one crawler thread for both; here it is a right that one has at a time.
+//! thread carries out. memcached has one crawler thread for both; here it is a right that one has at a time. Deleting by
+//! prefix is a second such right, for which others wait.
 //!
 //! The sweep that goes on by itself is not counted here; [`Crawler::enable`] and [`Crawler::disable`] switch it.
 
@@ -24,6 +25,7 @@ enum Run {
 pub struct Crawler {
     enabled: AtomicBool,
     run: Mutex<Run>,
+    deleting: AtomicBool,
     starts: AtomicU64,
     /// `lru_crawler sleep` in microseconds, shown only.
     pub sleep_us: AtomicU32,
@@ -37,6 +39,7 @@ impl Crawler {
         Crawler {
             enabled: AtomicBool::new(settings.lru_crawler),
             run: Mutex::new(Run::Nothing),
+            deleting: AtomicBool::new(false),
             starts: AtomicU64::new(0),
             sleep_us: AtomicU32::new(settings.lru_crawler_sleep_us),
             tocrawl: AtomicU32::new(settings.lru_crawler_tocrawl),
@@ -92,6 +95,13 @@ impl Crawler {
         self.begin(Run::Dump).then(|| DumpRight(Arc::clone(self)))
     }
 
+    /// The right to delete by prefix, until it is dropped. `None` when somebody has it: many such walks at once would
+    /// take the time of everybody else.
+    pub fn begin_delete(self: &Arc<Self>) -> Option<DeleteRight> {
+        let taken = self.deleting.swap(true, Ordering::Relaxed);
+        (!taken).then(|| DeleteRight(Arc::clone(self)))
+    }
+
     fn begin(&self, wanted: Run) -> bool {
         let mut run = self.run.lock();
         if *run != Run::Nothing {
@@ -110,6 +120,16 @@ pub struct DumpRight(Arc<Crawler>);
 impl Drop for DumpRight {
     fn drop(&mut self) {
         *self.0.run.lock() = Run::Nothing;
+    }
+}
+
+/// See [`Crawler::begin_delete`].
+#[derive(Debug)]
+pub struct DeleteRight(Arc<Crawler>);
+
+impl Drop for DeleteRight {
+    fn drop(&mut self) {
+        self.0.deleting.store(false, Ordering::Relaxed);
     }
 }
 
@@ -137,5 +157,15 @@ mod tests {
         assert_eq!(swept, Some(ClassSet::ALL));
         assert!(crawler.begin_dump().is_some());
         assert_eq!(crawler.starts(), 3);
+    }
+
+    #[test]
+    fn one_deletes_at_a_time() {
+        let crawler = Arc::new(Crawler::new(&Settings::default()));
+        let right = crawler.begin_delete().expect("nobody has it");
+        assert!(crawler.begin_delete().is_none());
+        assert!(crawler.begin_dump().is_some(), "dumps go on");
+        drop(right);
+        assert!(crawler.begin_delete().is_some());
     }
 }

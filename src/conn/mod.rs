@@ -55,6 +55,8 @@ pub enum Next {
     Room,
     /// Its next turn: it has had its share of requests.
     Turn,
+    /// Its next turn: what it does takes many.
+    Later,
     /// Nothing: the connection ends when everything was sent.
     Close,
 }
@@ -150,7 +152,7 @@ impl Session {
                 }
                 Outcome::Advanced => {}
                 Outcome::Starved { at_least } => return Progress { consumed, next: Next::Input { at_least } },
-                Outcome::Turn => return Progress { consumed, next: Next::Turn },
+                Outcome::Later => return Progress { consumed, next: Next::Later },
                 Outcome::Full => return Progress { consumed, next: Next::Room },
                 Outcome::Over => return Progress { consumed, next: Next::Close },
             }
@@ -229,7 +231,7 @@ enum Outcome {
     /// Nothing more can be done with this input.
     Starved { at_least: usize },
     /// Enough was done for one turn.
-    Turn,
+    Later,
     /// Nothing more can be done before something was sent.
     Full,
     /// The connection ends.
@@ -254,8 +256,8 @@ impl Step {
         Step { consumed, outcome: Outcome::Starved { at_least } }
     }
 
-    fn turn() -> Step {
-        Step { consumed: 0, outcome: Outcome::Turn }
+    fn later_after(consumed: usize) -> Step {
+        Step { consumed, outcome: Outcome::Later }
     }
 
     fn full(consumed: usize) -> Step {

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::Context;
 use crate::command::{ClassSet, CrawlScope};
-use crate::crawler::DumpRight;
+use crate::crawler::{DeleteRight, DumpRight};
 
 /// Why a walk does not begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +79,11 @@ impl Context<'_> {
     /// Whether deleting by prefix is allowed: `-F` forbids that as it forbids flush_all.
     pub fn may_delete_prefix(&self) -> bool {
         self.shared.settings.flush_all
+    }
+
+    /// The right to go on with deleting by prefix; `None` while somebody else does.
+    pub fn begin_delete(&self) -> Option<DeleteRight> {
+        self.shared.crawler.begin_delete()
     }
 
     fn crawler_is_enabled(&self) -> Result<(), CrawlRefusal> {

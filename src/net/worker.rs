@@ -358,7 +358,7 @@ impl Loop {
             match progress.next {
                 Next::Room if sent_bytes < TURN_BYTES_MAX => {}
                 Next::Close => return Ok(After::Close),
-                Next::Room | Next::Turn | Next::Input { .. } => {
+                Next::Room | Next::Turn | Next::Later | Next::Input { .. } => {
                     let yielded = progress.next == Next::Turn;
                     let rest = at..filled;
                     return self.rest(id, rest, yielded);

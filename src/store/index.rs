@@ -49,7 +49,7 @@ impl Index {
     }
 
     /// The items of one segment. An item that is there stays in its segment.
-    pub(crate) fn segment(&self, number: usize) -> impl Iterator<Item = Handle> {
+    pub(crate) fn segment(&self, number: usize) -> impl ExactSizeIterator<Item = Handle> {
         self.segments[number].iter().map(|&entry| Handle(entry))
     }
 

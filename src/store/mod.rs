@@ -43,7 +43,7 @@ pub use prefetch::PREFETCH_KEYS;
 pub use reassign::Reassign;
 pub use remove::{Remains, Removal, RemoveOutcome};
 pub use report::{ClassReport, ListedItem};
-pub use scan::{Cursor, Scanned};
+pub use scan::{Cursor, DeletedSlice, Scanned};
 pub use terms::{CreateNumber, DeltaTerms, Missing, Older, OnFailure, Terms};
 pub use upload::Upload;
 

@@ -33,6 +33,15 @@ impl Cursor {
     }
 }
 
+/// What became of one slice.
+#[derive(Clone, Copy, Debug)]
+pub struct DeletedSlice {
+    /// Items that it had.
+    pub items: usize,
+    /// Those of them that were deleted.
+    pub deleted: usize,
+}
+
 /// One item as a walk meets it.
 #[derive(Clone, Copy, Debug)]
 pub struct Scanned<'a> {
@@ -74,36 +83,39 @@ impl Shard {
 }
 
 impl Store {
-    /// Shows `visit` all live items of the slice at `cursor`, under its shard's lock, and moves the cursor on. False
-    /// when the walk is over.
-    pub fn scan(&self, cursor: &mut Cursor, now: Seconds, mut visit: impl FnMut(&Scanned<'_>)) -> bool {
-        let Some(slot) = self.inner.slots.get(cursor.shard) else { return false };
-        let mut shard = slot.shard.lock();
+    /// Shows `visit` all live items of the slice at `cursor`, under its shard's lock, and moves the cursor on. How many
+    /// items the slice has; `None` when the walk is over.
+    pub fn scan(&self, cursor: &mut Cursor, now: Seconds, mut visit: impl FnMut(&Scanned<'_>)) -> Option<usize> {
+        let mut shard = self.inner.slots.get(cursor.shard)?.shard.lock();
         shard.begin(now);
+        let mut items = 0;
         for item in shard.index.segment(cursor.segment) {
+            items += 1;
             if !shard.items().is_expired(item, now) {
                 visit(&shard.scanned(item));
             }
         }
         cursor.advance(shard.index.segments());
-        true
+        Some(items)
     }
 
     /// Deletes the live items of the slice at `cursor` whose keys begin with `prefix`, at most [`DELETES_MAX`], and moves
-    /// the cursor on when it found no more; how many those were, `None` when the walk is over.
-    pub fn delete_prefix(&self, cursor: &mut Cursor, prefix: &[u8], now: Seconds) -> Option<usize> {
+    /// the cursor on when it found no more; `None` when the walk is over.
+    pub fn delete_prefix(&self, cursor: &mut Cursor, prefix: &[u8], now: Seconds) -> Option<DeletedSlice> {
         let mut shard = self.inner.slots.get(cursor.shard)?.shard.lock();
         shard.begin(now);
         let items = shard.items();
         let is_meant = |&item: &Handle| items.key(item).starts_with(prefix) && !items.is_expired(item, now);
-        let meant: Vec<Handle> = shard.index.segment(cursor.segment).filter(is_meant).take(DELETES_MAX).collect();
+        let slice = shard.index.segment(cursor.segment);
+        let item_count = slice.len();
+        let meant: Vec<Handle> = slice.filter(is_meant).take(DELETES_MAX).collect();
         for &item in &meant {
             shard.unlink(item);
         }
         if meant.len() < DELETES_MAX {
             cursor.advance(shard.index.segments());
         }
-        Some(meant.len())
+        Some(DeletedSlice { items: item_count, deleted: meant.len() })
     }
 }
 
@@ -130,7 +142,7 @@ mod tests {
         let mut met: HashMap<Vec<u8>, u32> = HashMap::new();
         let mut cursor = Cursor::default();
         let mut slice = 0;
-        while store.scan(&mut cursor, START, |item| *met.entry(item.key.to_vec()).or_default() += 1) {
+        while store.scan(&mut cursor, START, |item| *met.entry(item.key.to_vec()).or_default() += 1).is_some() {
             for n in 0..300 {
                 // Other lengths go to other memory; segments grow and are rebuilt.
                 set(&store, &format!("stable{}", (slice * 300 + n) % 40_000), (slice + n) % 200, NEVER);
@@ -153,7 +165,7 @@ mod tests {
         let keys_at = |now| {
             let mut keys = Vec::new();
             let mut cursor = Cursor::default();
-            while store.scan(&mut cursor, now, |item| keys.push(item.key.to_vec())) {}
+            while store.scan(&mut cursor, now, |item| keys.push(item.key.to_vec())).is_some() {}
             keys
         };
         assert_eq!(keys_at(START).len(), 2);
@@ -172,8 +184,8 @@ mod tests {
         let mut cursor = Cursor::default();
         let mut deleted = 0;
         while let Some(more) = store.delete_prefix(&mut cursor, b"a", START) {
-            assert!(more <= DELETES_MAX);
-            deleted += more;
+            assert!(more.deleted <= DELETES_MAX.min(more.items));
+            deleted += more.deleted;
         }
         assert_eq!(deleted, 60_000);
         assert_eq!(store.totals().curr_items, 60_000);

@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(store.reassign(from, 1, START), Reassign::Moved);
         assert_eq!((pages(&store, from), pages(&store, 1)), (before - 1, 1));
         for n in (1..300).step_by(2) {
-            assert!(store.fetch(format!("k{n}").as_bytes(), Fetch::GET, START, |_| ()).is_ok(), "k{n}");
+            assert!(store.fetch(format!("k{n}").as_bytes(), &Fetch::GET, START, |_| ()).is_ok(), "k{n}");
         }
     }
 
@@ -143,7 +143,7 @@ mod tests {
         let store = store_of(70, 20_000);
         let from = class_in_use(&store);
         let pins: Vec<_> =
-            (0..70).map(|n| store.fetch(format!("k{n}").as_bytes(), Fetch::GET, START, |found| found.pin())).collect();
+            (0..70).map(|n| store.fetch(format!("k{n}").as_bytes(), &Fetch::GET, START, |found| found.pin())).collect();
         let before = pages(&store, from);
         assert_eq!(store.reassign(from, 0, START), Reassign::Busy);
         assert_eq!(pages(&store, from), before);

@@ -189,7 +189,7 @@ mod tests {
         }
         assert_eq!(deleted, 60_000);
         assert_eq!(store.totals().curr_items, 60_000);
-        assert!(store.fetch(b"b7", Fetch::GET, START, |_| ()).is_ok());
-        assert!(store.fetch(b"a7", Fetch::GET, START, |_| ()).is_err());
+        assert!(store.fetch(b"b7", &Fetch::GET, START, |_| ()).is_ok());
+        assert!(store.fetch(b"a7", &Fetch::GET, START, |_| ()).is_err());
     }
 }

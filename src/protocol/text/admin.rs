@@ -182,6 +182,51 @@ mod tests {
     }
 
     #[test]
+    fn pages_queues_and_prefixes() {
+        let tuned = LruShares { hot_pct: 10, warm_pct: 20, hot_max_factor: 0.5, warm_max_factor: 1.0 };
+        let lru = |order| Request::Lru { order, reply: Reply::Send };
+        let reassign = |classes| Request::Reassign { classes, reply: Reply::Send };
+        let cases: [(&[u8], Request<'_>); 11] = [
+            (b"slabs reassign 3 -4", reassign(Some((3, -4)))),
+            (b"slabs re 3 0", reassign(Some((3, 0)))),
+            (b"slabs reassign x 4", reassign(None)),
+            (b"lru tune 10 20 0.5 1", lru(LruOrder::Tune(tuned))),
+            (b"lru tune 10 20 .5 1e0 more", lru(LruOrder::Tune(tuned))),
+            (b"lru mode flat", lru(LruOrder::Mode { segmented: false })),
+            (b"lru m segmented", lru(LruOrder::Mode { segmented: true })),
+            (b"lru temp_ttl -1", lru(LruOrder::TemporaryTtl(-1))),
+            (b"larder delete_prefix a:", Request::DeletePrefix { prefix: b"a:", reply: Reply::Send }),
+            (b" larder delete_prefix a: noreply", Request::DeletePrefix { prefix: b"a:", reply: Reply::Omit }),
+            (b"lru mode flat noreply", Request::Lru { order: LruOrder::Mode { segmented: false }, reply: Reply::Omit }),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(parse(bytes), Ok(expected), "{}", String::from_utf8_lossy(bytes));
+        }
+        let long = [b"larder delete_prefix ", &[b'k'; KEY_MAX + 1][..]].concat();
+        let cases: [(&[u8], Reason); 13] = [
+            (b"slabs reassign 3", Reason::UnknownCommand),
+            (b"slabs reassign 3 4 5", Reason::UnknownCommand),
+            (b"lru", Reason::UnknownCommand),
+            (b"lru mode", Reason::UnknownCommand),
+            (b"lru mode x", Reason::UnknownCommand),
+            (b"lru tune 10 20 0.5", Reason::UnknownCommand),
+            (b"lru tune 10 -20 0.5 1", Reason::UnknownCommand),
+            (b"lru temp_ttl 2147483648", Reason::UnknownCommand),
+            (b"larder", Reason::BadFormat),
+            (b"larder delete_prefix", Reason::BadFormat),
+            (b"larder delete_prefix a: b:", Reason::BadFormat),
+            (b"larder DELETE_PREFIX a:", Reason::BadFormat),
+            (&long, Reason::BadFormat),
+        ];
+        for (bytes, reason) in cases {
+            assert_eq!(parse(bytes), Err(Refusal::new(reason, Reply::Send)), "{}", String::from_utf8_lossy(bytes));
+        }
+        // Without a prefix before it, `noreply` is no prefix either.
+        let quiet = Refusal::new(Reason::BadFormat, Reply::Omit);
+        assert_eq!(parse(b"larder delete_prefix noreply"), Err(quiet));
+    }
+
+    #[test]
     fn refusals_give_their_reason() {
         let cases: [(&[u8], Reason); 10] = [
             (b"verbosity", Reason::BadFormat),

@@ -13,9 +13,9 @@ use crate::protocol::text::parse::Reply;
 use crate::protocol::text::reply::{self, line};
 use crate::store::{Cursor, Scanned};
 
-/// Items after which a turn of a connection ends with the slice: a few milliseconds. One slice has about 4,096 in a full
-/// cache.
-const ITEMS_PER_TURN: usize = 8192;
+/// Items after which a turn of a connection ends with the slice: a millisecond or two. One slice has about 4,096 in a
+/// full cache.
+const ITEMS_PER_TURN: usize = 2048;
 
 /// What a slice costs beside its items, counted in items.
 const SLICE_COST: usize = 32;

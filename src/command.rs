@@ -20,6 +20,61 @@ pub enum Mode {
     Cas(u64),
 }
 
+/// Size classes, as clients number them: from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClassSet(u64);
+
+impl ClassSet {
+    /// Every class.
+    pub const ALL: ClassSet = ClassSet(u64::MAX);
+
+    /// The largest class number that can be in a set (memcached's limit as well).
+    pub const CLASS_MAX: u32 = 63;
+
+    /// No class is in it.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Puts `class` in. False when there can be no such class.
+    pub fn insert(&mut self, class: u32) -> bool {
+        let possible = (1..=ClassSet::CLASS_MAX).contains(&class);
+        if possible {
+            self.0 |= 1 << class;
+        }
+        possible
+    }
+
+    /// Whether `class` is in it.
+    pub fn contains(self, class: usize) -> bool {
+        class <= ClassSet::CLASS_MAX as usize && self.0 & 1 << class != 0
+    }
+}
+
+/// Of which items a walk is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrawlScope {
+    /// All of them, in the order of the index.
+    Hash,
+    /// Those of some classes.
+    Classes(ClassSet),
+    /// A class was named that cannot be.
+    BadClass,
+}
+
+/// `lru tune`: how large HOT and WARM may be, and how old what is in them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LruShares {
+    /// Percent for HOT.
+    pub hot_pct: u32,
+    /// Percent for WARM.
+    pub warm_pct: u32,
+    /// Age of HOT as a part of that of COLD.
+    pub hot_max_factor: f64,
+    /// Age of WARM as a part of that of COLD.
+    pub warm_max_factor: f64,
+}
+
 /// What the bytes of a key are, which decides how it is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyForm {

@@ -16,7 +16,7 @@
 //! * [`store`]: the cache as a plain library: shards, index, eviction, expiry. No protocol, no socket, no clock.
 //! * [`watch`]: events as lines for the clients that watch them.
 //! * [`protocol`]: bytes to requests and replies to bytes. No I/O, no lock, no state.
-//! * [`stats`], [`shared`]: what is counted, and what all threads of one server share.
+//! * [`stats`], [`crawler`], [`shared`]: what is counted, who walks over all items, what all threads of one server share.
 //! * [`exec`]: what a command means, once for every protocol.
 //! * [`conn`]: one connection without its socket.
 //! * [`net`]: listeners, the accept thread, workers. The only user of mio.
@@ -34,6 +34,7 @@ pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod conn;
+pub mod crawler;
 pub mod exec;
 pub mod net;
 pub mod protocol;

@@ -9,6 +9,8 @@ use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 
 use crate::clock::Clock;
+use crate::command::LruShares;
+use crate::crawler::Crawler;
 use crate::net::roster::Roster;
 use crate::settings::Settings;
 use crate::stats::counters::WorkerCounters;
@@ -34,6 +36,35 @@ pub struct Connections {
     pub listen_disabled_us: AtomicU64,
     /// Whether connections are being accepted.
     pub accepting: AtomicBool,
+}
+
+/// What `lru` changes. It is shown in `stats settings` and has no effect: there are no such queues here.
+#[derive(Clone, Copy, Debug)]
+pub struct LruTuning {
+    /// `lru tune`.
+    pub shares: LruShares,
+    /// `lru mode`: segmented, not flat.
+    pub segmented: bool,
+    /// Whether there is a queue for items of short life.
+    pub temporary: bool,
+    /// `lru temp_ttl`: how short; memcached shows 61 while it was not set.
+    pub temporary_ttl_secs: u32,
+}
+
+impl LruTuning {
+    fn new(settings: &Settings) -> LruTuning {
+        LruTuning {
+            shares: LruShares {
+                hot_pct: settings.hot_lru_pct,
+                warm_pct: settings.warm_lru_pct,
+                hot_max_factor: settings.hot_max_factor,
+                warm_max_factor: settings.warm_max_factor,
+            },
+            segmented: settings.lru_maintainer,
+            temporary: settings.temporary_ttl_secs.is_some(),
+            temporary_ttl_secs: settings.temporary_ttl_secs.unwrap_or(61),
+        }
+    }
 }
 
 /// The state of one server.
@@ -63,6 +94,10 @@ pub struct Shared {
     pub prefixes: Prefixes,
     /// The level of `slabs automove` now.
     pub automove: AtomicU8,
+    /// What `lru` changes.
+    pub lru: Mutex<LruTuning>,
+    /// Dumps and sweeps that clients ask for.
+    pub crawler: Arc<Crawler>,
     /// The memory limit in bytes now (`cache_memlimit` changes it).
     pub memory_limit_bytes: AtomicU64,
 }
@@ -98,16 +133,19 @@ impl Shared {
             detail: AtomicBool::new(settings.detail),
             prefixes: Prefixes::new(settings.prefix_delimiter),
             automove: AtomicU8::new(settings.slab_automove),
+            lru: Mutex::new(LruTuning::new(&settings)),
+            crawler: Arc::new(Crawler::new(&settings)),
             memory_limit_bytes: AtomicU64::new(settings.memory_limit_bytes),
             settings,
         })
     }
 
     /// Background work of a tenth of a second: a part of the expiry sweep, which goes over all memory once a minute,
-    /// a flush that has come due, memory above a lowered limit.
+    /// a flush that has come due, memory above a lowered limit; and a whole sweep where a client asked for one.
     pub fn maintain(&self) {
-        let sweep = if self.settings.lru_crawler { Sweep::On } else { Sweep::Off };
+        let sweep = if self.crawler.is_enabled() { Sweep::On } else { Sweep::Off };
         self.store.maintain(SWEEP_TICKS, sweep, self.clock.now());
+        self.crawler.sweep(|classes| self.store.sweep_classes(classes, self.clock.now()));
     }
 
     /// The `-v` level now.

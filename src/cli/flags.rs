@@ -81,8 +81,13 @@ pub(super) static FLAGS: &[Row] = &[
     .wrong_value_exits_1(),
     Row::flag('A', "enable-shutdown", Requests, "allow the shutdown command")
         .switch(|draft| draft.settings.shutdown_command = true),
-    Row::flag('F', "disable-flush-all", Requests, "refuse the flush_all command")
-        .switch(|draft| draft.settings.flush_all = false),
+    Row::flag(
+        'F',
+        "disable-flush-all",
+        Requests,
+        "refuse the commands that empty the cache: flush_all, larder delete_prefix",
+    )
+    .switch(|draft| draft.settings.flush_all = false),
     Row::flag(
         'X',
         "disable-dumping",

@@ -4,12 +4,14 @@
 //! how much it took and what it waits for. It owns no buffer: what it could not take yet is the caller's to keep.
 
 mod ahead;
+mod lru_command;
 mod meta;
 pub mod outbox;
 mod stats_command;
 mod storage;
 mod text;
 mod values;
+mod walk;
 mod watch_command;
 
 use std::io::IoSliceMut;
@@ -56,6 +58,8 @@ pub enum Next {
     Room,
     /// Its next turn: it has had its share of requests.
     Turn,
+    /// Its next turn: what it does takes many.
+    Later,
     /// Nothing: the connection ends when everything was sent.
     Close,
     /// Nothing: nothing is to be sent either, and the connection is a watcher's; see [`Session::take_seat`].
@@ -98,6 +102,8 @@ enum Phase {
     Upload(Box<Uploading>),
     /// The connection is to become a watcher's.
     Watch(Box<Seat>),
+    /// All items are walked over.
+    Walk(Box<walk::Walk>),
 }
 
 #[derive(Debug)]
@@ -115,12 +121,19 @@ pub struct Session {
     awaits_value: bool,
     /// Why the session ended.
     close_reason: CloseReason,
+    /// All there is to be answered came in one datagram, and its reply must have an end.
+    one_datagram: bool,
 }
 
 impl Session {
     /// A session that has seen nothing yet and may speak `protocol`.
     pub fn new(protocol: ProtocolChoice) -> Session {
         Session { protocol, ..Session::default() }
+    }
+
+    /// A session for the requests of one datagram.
+    pub fn for_datagram(protocol: ProtocolChoice) -> Session {
+        Session { protocol, one_datagram: true, ..Session::default() }
     }
 
     /// Takes requests from `input` and appends their replies to `out`, at most `requests_max` of them.
@@ -152,6 +165,7 @@ impl Session {
                     Some(next) => return Progress { consumed, next },
                     None => requests += 1,
                 },
+                Outcome::Later => return Progress { consumed, next: Next::Later },
                 Outcome::Full => return Progress { consumed, next: Next::Room },
                 Outcome::Over => return Progress { consumed, next: Next::Close },
             }
@@ -179,6 +193,7 @@ impl Session {
             Phase::Upload(_) => self.receive(input, out, cx),
             // It was said already that nothing more is answered here.
             Phase::Watch(_) => Step::over(),
+            Phase::Walk(_) => self.walk(out, cx),
         }
     }
 
@@ -211,6 +226,7 @@ impl Session {
             Phase::Swallow { .. } => Activity::Swallow,
             Phase::Upload(_) => Activity::Nread,
             Phase::Watch(_) => Activity::Watch,
+            Phase::Walk(_) => Activity::Mwrite,
         }
     }
 
@@ -237,6 +253,8 @@ enum Outcome {
     Starved { at_least: usize },
     /// A watch came.
     Watch { kinds: Option<WatchKinds> },
+    /// Enough was done for one turn.
+    Later,
     /// Nothing more can be done before something was sent.
     Full,
     /// The connection ends.
@@ -263,6 +281,10 @@ impl Step {
 
     fn watch(consumed: usize, kinds: Option<WatchKinds>) -> Step {
         Step { consumed, outcome: Outcome::Watch { kinds } }
+    }
+
+    fn later_after(consumed: usize) -> Step {
+        Step { consumed, outcome: Outcome::Later }
     }
 
     fn full(consumed: usize) -> Step {

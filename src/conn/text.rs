@@ -9,9 +9,8 @@ use crate::command::KEY_MAX;
 use crate::exec::Context;
 use crate::exec::admin::{FlushOutcome, LimitOutcome};
 use crate::exec::watch::Deletion;
-use crate::protocol::text::parse::{
-    self, AutomoveChange, KeysLine, Reason, Refusal, Reply, Request, ShutdownWord, StoreLine,
-};
+use crate::protocol::text::admin::{AutomoveChange, ShutdownWord};
+use crate::protocol::text::parse::{self, KeysLine, Reason, Refusal, Reply, Request, StoreLine};
 use crate::protocol::text::reply::{self, line};
 use crate::settings::ProtocolChoice;
 use crate::store::{DeltaOutcome, DeltaTerms, Fetch, Found, Put, Removal, RemoveOutcome, Terms};
@@ -62,6 +61,10 @@ impl Session {
                 Step::over()
             }
             Ok(Request::Shutdown { how, reply }) => self.shutdown(how, reply, request_line.len(), out, cx),
+            Ok(Request::Crawler { order, reply }) => self.crawl(order, reply, request_line.len(), out, cx),
+            Ok(Request::DeletePrefix { prefix, reply }) => {
+                self.delete_prefix(prefix, reply, request_line.len(), out, cx)
+            }
             Ok(request) => {
                 execute(&request, out, cx);
                 Step::answered(request_line.len())
@@ -283,6 +286,8 @@ fn execute(request: &Request<'_>, out: &mut Outbox, cx: &Context<'_>) {
             }
             say(out, line::OK, reply);
         }
+        Request::Reassign { classes, reply } => say(out, super::lru_command::reassign(classes, cx), reply),
+        Request::Lru { order, reply } => say(out, super::lru_command::tune(order, cx), reply),
         Request::Stats { arguments } => super::stats_command::answer(arguments, out, cx),
         Request::Version => reply::version_line(out.bytes()),
         Request::Noop => out.say(line::NOOP),
@@ -296,7 +301,9 @@ fn execute(request: &Request<'_>, out: &mut Outbox, cx: &Context<'_>) {
         | Request::Meta { .. }
         | Request::Watch { .. }
         | Request::Quit
-        | Request::Shutdown { .. } => unreachable!("the session takes these itself"),
+        | Request::Shutdown { .. }
+        | Request::Crawler { .. }
+        | Request::DeletePrefix { .. } => unreachable!("the session takes these itself"),
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::Context;
 use crate::clock::{EXPIRED, Seconds};
+use crate::command::LruShares;
 
 /// The highest verbosity that a client can set.
 const VERBOSITY_MAX: u32 = 2;
@@ -13,6 +14,9 @@ const LIMIT_MIN_MIB: u32 = 8;
 
 /// A larger number must have been meant as bytes.
 const LIMIT_MAX_MIB: u32 = 1_000_000_000;
+
+/// Percent that HOT and WARM may have together.
+const LRU_SHARES_MAX: u32 = 80;
 
 /// What became of cache_memlimit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +62,36 @@ impl Context<'_> {
         self.shared.store.set_page_moves(self.shared.settings.slab_reassign && level > 0);
     }
 
+    /// lru tune, which is shown and changes nothing.
+    pub fn tune_lru(&self, shares: LruShares) -> TuneOutcome {
+        if shares.hot_pct.saturating_add(shares.warm_pct) > LRU_SHARES_MAX {
+            return TuneOutcome::TooLargeShares;
+        }
+        if shares.hot_max_factor <= 0.0 || shares.warm_max_factor <= 0.0 {
+            return TuneOutcome::FactorNotPositive;
+        }
+        self.shared.lru.lock().shares = shares;
+        TuneOutcome::Done
+    }
+
+    /// lru mode, which is shown and changes nothing. False when there is no maintainer to obey.
+    pub fn set_lru_mode(&self, segmented: bool) -> bool {
+        if self.shared.settings.lru_maintainer {
+            self.shared.lru.lock().segmented = segmented;
+        }
+        self.shared.settings.lru_maintainer
+    }
+
+    /// lru temp_ttl, which is shown and changes nothing; negative is off. False when there is no maintainer to obey.
+    pub fn set_temporary_ttl(&self, secs: i32) -> bool {
+        if self.shared.settings.lru_maintainer {
+            let mut lru = self.shared.lru.lock();
+            lru.temporary = secs >= 0;
+            lru.temporary_ttl_secs = u32::try_from(secs).unwrap_or(lru.temporary_ttl_secs);
+        }
+        self.shared.settings.lru_maintainer
+    }
+
     /// cache_memlimit.
     pub fn set_memory_limit(&self, mebibytes: u32) -> LimitOutcome {
         if mebibytes < LIMIT_MIN_MIB {
@@ -74,6 +108,17 @@ impl Context<'_> {
         log::info!("memory limit changed mebibytes={mebibytes}");
         LimitOutcome::Changed
     }
+}
+
+/// What became of lru tune.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TuneOutcome {
+    /// It is shown from now on.
+    Done,
+    /// HOT and WARM together are more than 80 percent.
+    TooLargeShares,
+    /// A factor is 0 or less.
+    FactorNotPositive,
 }
 
 /// What became of flush_all.

@@ -120,7 +120,7 @@ fn answer(
     outbox: &mut Outbox,
     cx: &Context<'_>,
 ) {
-    let mut session = Session::new(protocol);
+    let mut session = Session::for_datagram(protocol);
     // What follows the last line end is a line that never gets its own.
     let mut left = &requests[..memrchr(b'\n', requests).map_or(0, |end| end + 1)];
     loop {
@@ -236,5 +236,17 @@ mod tests {
         }
         assert_eq!(replies(&shared, b"get k\r\nget k", REPLY_BYTES_MAX), "END\r\n");
         assert_eq!(replies(&shared, b"get k\r\nquit\r\nget k\r\n", REPLY_BYTES_MAX), "END\r\n");
+    }
+
+    #[test]
+    fn walks_are_refused() {
+        let shared = server(Settings::default());
+        for request in ["lru_crawler metadump all", "lru_crawler mgdump hash", "larder delete_prefix a"] {
+            assert_eq!(
+                replies(&shared, format!("{request}\r\nversion\r\n").as_bytes(), 1000),
+                "ERROR\r\nVERSION 1.6.45\r\n"
+            );
+        }
+        assert!(!shared.crawler.is_running());
     }
 }

@@ -351,8 +351,8 @@ impl Loop {
                     return Ok(After::Close);
                 }
             }
-            connection.last_command = self.now;
         }
+        connection.last_command = self.now;
         let mut at = 0;
         let mut sent_bytes = 0;
         loop {
@@ -383,7 +383,7 @@ impl Loop {
                     self.hand_over(id);
                     return Ok(After::Wait);
                 }
-                Next::Room | Next::Turn | Next::Input { .. } => {
+                Next::Room | Next::Turn | Next::Later | Next::Input { .. } => {
                     let yielded = progress.next == Next::Turn;
                     let rest = at..filled;
                     return self.rest(id, rest, yielded);

@@ -54,6 +54,11 @@ impl Page {
         passed: 0,
     };
 
+    /// Whether the page may hold an item whose time is over.
+    pub(crate) fn is_due(&self, now: Seconds) -> bool {
+        self.class != NO_CLASS && self.expiry_min != NEVER && self.expiry_min <= now
+    }
+
     /// Keeps `expiry_min` a lower bound.
     pub(crate) fn note_expiry(&mut self, expiry: Seconds) {
         if expiry != NEVER && (self.expiry_min == NEVER || expiry < self.expiry_min) {
@@ -186,6 +191,11 @@ impl Slabs {
             of_class.with_room.pop();
         }
         Some(chunk)
+    }
+
+    /// Whether [`Slabs::take`] would find a chunk.
+    pub(crate) fn has_room(&self, class: ClassId) -> bool {
+        !self.by_class[class as usize].with_room.is_empty()
     }
 
     /// The taken chunk (or a pin on it) no longer keeps its page in place.

@@ -12,6 +12,7 @@ use crate::slab::classes::PAGE;
 pub fn items(shared: &Shared, now: Seconds) -> Stats {
     let mut stats = Stats::default();
     let settings = &shared.settings;
+    let temporary = shared.lru.lock().temporary;
     for report in shared.store.classes(now) {
         let (counters, gauges) = (&report.counters, &report.gauges);
         if gauges.number == 0 {
@@ -23,7 +24,7 @@ pub fn items(shared: &Shared, now: Seconds) -> Stats {
             add("number_hot", 0);
             add("number_warm", 0);
             add("number_cold", gauges.number);
-            if settings.temporary_ttl_secs.is_some() {
+            if temporary {
                 add("number_temp", 0);
             }
             add("age_hot", 0);
@@ -59,17 +60,17 @@ pub fn items(shared: &Shared, now: Seconds) -> Stats {
     stats
 }
 
-/// `stats slabs`: classes that own a page.
+/// `stats slabs`: classes that own a page, or whose counters tell of one.
 pub fn slabs(shared: &Shared, now: Seconds) -> Stats {
     let mut stats = Stats::default();
     let mut active = 0;
     let mut pages = 0;
     for report in shared.store.classes(now) {
         let (counters, gauges) = (&report.counters, &report.gauges);
-        if gauges.total_pages == 0 {
+        if gauges.total_pages == 0 && counters.cmd_set == 0 {
             continue;
         }
-        active += 1;
+        active += u64::from(gauges.total_pages > 0);
         pages += gauges.total_pages;
         let total_chunks = gauges.total_pages * gauges.chunks_per_page;
         let mut add = |name: &str, value: u64| stats.add(format!("{}:{name}", report.class), value);

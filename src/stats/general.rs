@@ -55,6 +55,7 @@ pub fn reset(shared: &Shared) {
     {
         count.store(0, Ordering::Relaxed);
     }
+    shared.crawler.reset_starts();
     shared.store.reset_counters();
     shared.prefixes.reset();
     shared.watch.reset_counts();
@@ -161,9 +162,9 @@ fn memory(stats: &mut Stats, shared: &Shared, sums: &Sums) {
         stats.add("slab_reassign_running", 0);
         stats.add("slabs_moved", sums.totals.slabs_moved);
     }
-    if shared.settings.lru_crawler {
-        stats.add("lru_crawler_running", 0);
-        stats.add("lru_crawler_starts", sums.totals.sweeps);
+    if shared.crawler.is_enabled() {
+        stats.add("lru_crawler_running", u8::from(shared.crawler.is_running()));
+        stats.add("lru_crawler_starts", sums.totals.sweeps + shared.crawler.starts());
     }
     if shared.settings.lru_maintainer {
         stats.add("lru_maintainer_juggles", 0);

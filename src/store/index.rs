@@ -34,13 +34,23 @@ impl Index {
     }
 
     #[inline]
-    fn segment(&self, hash: u64) -> usize {
+    fn segment_of(&self, hash: u64) -> usize {
         (hash >> 32) as usize & (self.segments.len() - 1)
     }
 
     /// Live items.
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    /// How many segments there are; that never changes.
+    pub(crate) fn segments(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// The items of one segment. An item that is there stays in its segment.
+    pub(crate) fn segment(&self, number: usize) -> impl ExactSizeIterator<Item = Handle> {
+        self.segments[number].iter().map(|&entry| Handle(entry))
     }
 
     /// Memory of all segments.
@@ -56,12 +66,12 @@ impl Index {
     /// The entry of `hash` that `is_it` accepts.
     #[inline]
     pub(crate) fn find(&self, hash: u64, is_it: impl Fn(Handle) -> bool) -> Option<Handle> {
-        self.segments[self.segment(hash)].find(hash, |&entry| is_it(Handle(entry))).map(|&entry| Handle(entry))
+        self.segments[self.segment_of(hash)].find(hash, |&entry| is_it(Handle(entry))).map(|&entry| Handle(entry))
     }
 
     /// Puts `to` in the place of `from`.
     pub(crate) fn replace(&mut self, hash: u64, from: Handle, to: Handle) {
-        let segment = self.segment(hash);
+        let segment = self.segment_of(hash);
         let entry = self.segments[segment].find_mut(hash, |&entry| entry == from.0);
         debug_assert!(entry.is_some(), "replaced an entry that is not there");
         if let Some(entry) = entry {
@@ -71,7 +81,7 @@ impl Index {
 
     /// Takes out an entry that is there.
     pub(crate) fn remove(&mut self, hash: u64, item: Handle) {
-        let segment = self.segment(hash);
+        let segment = self.segment_of(hash);
         match self.segments[segment].find_entry(hash, |&entry| entry == item.0) {
             Ok(entry) => {
                 entry.remove();
@@ -85,7 +95,7 @@ impl Index {
     /// after a rebuild at the same size, which is done here.
     #[inline]
     pub(crate) fn growth_needed(&mut self, hash: u64, hash_of: impl Fn(Handle) -> u64) -> usize {
-        let segment = self.segment(hash);
+        let segment = self.segment_of(hash);
         let table = &mut self.segments[segment];
         if table.len() < table.capacity() {
             return 0;
@@ -105,7 +115,7 @@ impl Index {
 
     /// Adds an entry, growing the segment if need be.
     pub(crate) fn insert(&mut self, hash: u64, item: Handle, hash_of: impl Fn(Handle) -> u64) {
-        let segment = self.segment(hash);
+        let segment = self.segment_of(hash);
         let table = &mut self.segments[segment];
         let before = table.allocation_size();
         table.insert_unique(hash, item.0, |&entry| hash_of(Handle(entry)));

@@ -96,7 +96,7 @@ impl Found<'_> {
     /// How its key is shown.
     #[inline]
     pub fn key_form(&self) -> KeyForm {
-        if self.has(state::BINARY_KEY) { KeyForm::Binary } else { KeyForm::Text }
+        KeyForm::of_marks(self.shard.items().state(self.item))
     }
 
     /// Its size class, counted from 1.

@@ -18,8 +18,10 @@ mod mover;
 mod number;
 mod observe;
 mod prefetch;
+mod reassign;
 mod remove;
 mod report;
+mod scan;
 mod shard;
 mod sweep;
 mod terms;
@@ -40,13 +42,15 @@ pub use fetch::{Fetch, Found, Pinned, Visit};
 pub use lease::Create;
 pub use observe::{Evicted, Glance, Observer};
 pub use prefetch::PREFETCH_KEYS;
+pub use reassign::Reassign;
 pub use remove::{Remains, Removal, RemoveOutcome};
 pub use report::{ClassReport, ListedItem};
+pub use scan::{Cursor, DeletedSlice, Scanned};
 pub use terms::{CreateNumber, DeltaTerms, Missing, Older, OnFailure, Terms};
 pub use upload::Upload;
 
 use crate::clock::Seconds;
-use crate::command::{KEY_MAX, Mode};
+use crate::command::{ClassSet, KEY_MAX, Mode};
 use crate::slab::arena::Mapping;
 use crate::slab::classes::PAGE;
 use crate::slab::items::VALUE_MAX;
@@ -393,6 +397,16 @@ impl Store {
             shard.set_budget(budget);
         }
         true
+    }
+
+    /// Frees what has expired in all pages of these classes, in short steps.
+    pub fn sweep_classes(&self, classes: ClassSet, now: Seconds) {
+        for slot in &self.inner.slots {
+            let mut next = Some(0);
+            while let Some(page) = next {
+                next = slot.shard.lock().sweep_classes(page, classes, now);
+            }
+        }
     }
 
     /// A slice of background work on every shard: `1 / slices` of the expiry sweep, a flush that has come due, memory

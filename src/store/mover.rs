@@ -44,7 +44,7 @@ impl Shard {
         if score * GAIN_MIN > self.classes[class as usize].score {
             return false;
         }
-        let moved = self.empty_a_page(donor, now, Referenced::Rescue);
+        let moved = self.empty_a_page(donor, now, Rescue::Used);
         if let (true, Some(observer)) = (moved, &self.observer) {
             observer.page_moved(usize::from(donor) + 1, usize::from(class) + 1);
         }
@@ -56,7 +56,7 @@ impl Shard {
     pub(super) fn drop_a_page(&mut self, now: Seconds) -> bool {
         let mut tried = 0u128;
         while let Some((donor, _)) = self.poorest_of(|class| tried & 1 << class == 0) {
-            if self.empty_a_page(donor, now, Referenced::Drop) {
+            if self.empty_a_page(donor, now, Rescue::Nothing) {
                 return true;
             }
             tried |= 1 << donor;
@@ -124,7 +124,7 @@ impl Shard {
     }
 
     /// Empties the page at the hand of `donor` (or one of the next few), so that it goes to the pool.
-    fn empty_a_page(&mut self, donor: ClassId, now: Seconds, referenced: Referenced) -> bool {
+    pub(super) fn empty_a_page(&mut self, donor: ClassId, now: Seconds, rescue: Rescue) -> bool {
         for _ in 0..PAGES_TRIED {
             let of_class = &self.slabs.by_class[donor as usize];
             let Some(&page) = of_class.pages.get(of_class.hand_page) else { return false };
@@ -135,7 +135,7 @@ impl Shard {
                 continue;
             }
             self.slabs.close(page);
-            self.empty(page, now, referenced);
+            self.empty(page, now, rescue);
             if self.slabs.reopen(page) {
                 self.totals.slabs_moved += 1;
                 return true;
@@ -145,7 +145,7 @@ impl Shard {
         false
     }
 
-    fn empty(&mut self, page: u32, now: Seconds, referenced: Referenced) {
+    fn empty(&mut self, page: u32, now: Seconds, rescue: Rescue) {
         for number in 0..self.slabs.pages[page as usize].carved {
             let chunk = self.slabs.chunk(page, number);
             let Some(item) = self.item_of(chunk).filter(|&item| self.items().pins(item) == 0) else { continue };
@@ -156,7 +156,13 @@ impl Shard {
                 self.unlink(item);
                 continue;
             }
-            if referenced == Referenced::Rescue && bits & state::FREQUENCY > 0 {
+            let kept = match rescue {
+                Rescue::Nothing => false,
+                _ if bits & state::FREQUENCY > 0 => true,
+                Rescue::Used => false,
+                Rescue::All => self.slabs.has_room(self.slabs.class_of(chunk)),
+            };
+            if kept {
                 if self.rescue(chunk, item != chunk, now) {
                     // The class of the page: the item's own page may be gone by now.
                     let class = self.slabs.pages[page as usize].class;
@@ -236,11 +242,13 @@ impl Shard {
     }
 }
 
-/// What becomes of used items in a page that is emptied.
+/// What is saved from a page that is emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Referenced {
-    /// Copied elsewhere in their class if that has room.
-    Rescue,
-    /// Dropped like the rest.
-    Drop,
+pub(super) enum Rescue {
+    /// Used items, for which others may have to go.
+    Used,
+    /// Used items, and others where there is room anyway.
+    All,
+    /// Nothing.
+    Nothing,
 }

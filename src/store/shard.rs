@@ -259,8 +259,14 @@ impl Shard {
         cas: u64,
     ) -> Outcome {
         self.begin(now);
-        let old = self.live(hash, put.key, now);
+        let found = self.lookup(hash, put.key, now);
         self.count_set(put, value.len());
+        if matches!(found, Err(Miss::Flushed)) {
+            // memcached finds flushed items when it looks for room; here their memory was free at once.
+            let class = self.class_for(put, value.len());
+            self.classes[class as usize].counters.reclaimed += 1;
+        }
+        let old = found.ok();
         match self.admit(old, put.mode, terms, now) {
             Err(refusal) => refusal,
             Ok(Store::Replace) => {
@@ -320,9 +326,14 @@ impl Shard {
 
     /// memcached counts a set when it has found the room, whatever becomes of it.
     pub(super) fn count_set(&mut self, put: &Put<'_>, value_len: usize) {
-        let bytes = self.items().bytes_needed(put.key.len(), put.client_flags, value_len);
-        let class = self.slabs.classes.class_of(bytes).unwrap_or(self.slabs.classes.largest());
+        let class = self.class_for(put, value_len);
         self.classes[class as usize].counters.cmd_set += 1;
+    }
+
+    /// The class that counts for a value of this length.
+    fn class_for(&self, put: &Put<'_>, value_len: usize) -> ClassId {
+        let bytes = self.items().bytes_needed(put.key.len(), put.client_flags, value_len);
+        self.slabs.classes.class_of(bytes).unwrap_or(self.slabs.classes.largest())
     }
 
     /// Stores the value under its key, over `old` where that is possible.

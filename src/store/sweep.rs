@@ -2,11 +2,15 @@
 
 use super::shard::{NO_FLUSH, Shard};
 use crate::clock::{NEVER, Seconds};
+use crate::command::ClassSet;
 use crate::slab::items::state;
 use crate::slab::pages::NO_CLASS;
 
 /// Pages whose items one sweep step walks at most; the others it only looks at in the page table.
 const WALKS_MAX: usize = 8;
+
+/// Pages that one step looks at in the page table when it sweeps single classes.
+const LOOKS_MAX: usize = 4096;
 
 /// Pages that one step drops at most to get below a lowered limit.
 const DROPS_MAX: usize = 16;
@@ -28,14 +32,31 @@ impl Shard {
                 self.sweep_at = 0;
                 self.totals.sweeps += 1;
             }
-            let page = &self.slabs.pages[self.sweep_at];
-            if page.class != NO_CLASS && page.expiry_min != NEVER && page.expiry_min <= now {
+            if self.slabs.pages[self.sweep_at].is_due(now) {
                 freed += self.sweep_page(self.sweep_at as u32, now);
                 walks += 1;
             }
             self.sweep_at += 1;
         }
         freed
+    }
+
+    /// Frees what has expired in pages of `classes`, from page `from` on, as many as one step may walk. The page to go
+    /// on with, `None` at the end.
+    pub(super) fn sweep_classes(&mut self, from: usize, classes: ClassSet, now: Seconds) -> Option<usize> {
+        self.begin(now);
+        let mut walks = 0;
+        for at in from..self.slabs.pages.len() {
+            if walks == WALKS_MAX || at - from == LOOKS_MAX {
+                return Some(at);
+            }
+            let page = &self.slabs.pages[at];
+            if page.is_due(now) && classes.contains(usize::from(page.class) + 1) {
+                self.sweep_page(at as u32, now);
+                walks += 1;
+            }
+        }
+        None
     }
 
     fn sweep_page(&mut self, page: u32, now: Seconds) -> usize {
@@ -138,5 +159,37 @@ impl Shard {
                 self.kill(item);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::START;
+    use crate::command::Mode;
+    use crate::store::{Config, Put, Store};
+
+    #[test]
+    fn a_sweep_frees_what_expired_in_the_classes_it_was_asked_for() {
+        let store = Store::new(Config::new(64 << 20, 1)).expect("memory");
+        // More due pages of one class than one step walks.
+        for (prefix, count, value_len) in [("small", 20_000, 20), ("large", 2000, 1000)] {
+            for n in 0..count {
+                let key = format!("{prefix}{n}");
+                let expiry = if n % 2 == 0 { START + 5 } else { NEVER };
+                let put = Put { key: key.as_bytes(), client_flags: 0, expiry, mode: Mode::Set };
+                store.put(&put, &vec![b'v'; value_len], START);
+            }
+        }
+        let small = store.classes(START).iter().find(|class| class.gauges.number > 0).expect("items").class;
+        let mut only_small = ClassSet::default();
+        assert!(only_small.insert(small as u32));
+        let left = |classes, now| {
+            store.sweep_classes(classes, now);
+            store.totals().curr_items
+        };
+        assert_eq!(left(ClassSet::ALL, START + 1), 22_000);
+        assert_eq!(left(only_small, START + 10), 12_000);
+        assert_eq!(left(ClassSet::ALL, START + 10), 11_000);
     }
 }

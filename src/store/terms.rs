@@ -111,6 +111,11 @@ impl KeyForm {
             KeyForm::Binary => state::BINARY_KEY,
         }
     }
+
+    /// The form that an item's state byte tells of.
+    pub(super) fn of_marks(marks: u8) -> KeyForm {
+        if marks & state::BINARY_KEY == 0 { KeyForm::Text } else { KeyForm::Binary }
+    }
 }
 
 impl Shard {

@@ -96,3 +96,24 @@ fn the_smallest_limit_keeps_values_right() {
     client.expect([&value_reply("fill-299", &pattern(299, 100_000))[..], b"END\r\n"].concat());
     println!("canaries left in 8 MiB: {}", stand.surviving());
 }
+
+#[test]
+fn walks_over_all_items_by_many_clients_leave_the_others_their_turn() {
+    let mut stand = Stand::start(64, &["-c", "4000"]);
+    stand.under("300 clients delete by prefix, 300 ask for dumps", |server| {
+        let mut clients: Vec<_> = (0..300).map(|_| (server.connect(), server.connect())).collect();
+        for (deleter, dumper) in &mut clients {
+            deleter.send("larder delete_prefix nosuch\r\n".repeat(20));
+            dumper.send("lru_crawler mgdump all nosuch\r\n");
+        }
+        for (deleter, dumper) in &mut clients {
+            deleter.expect("DELETED 0\r\n".repeat(20));
+            let line = dumper.line();
+            if line == b"OK" {
+                dumper.expect_line("EN");
+            } else {
+                assert_eq!(line, b"BUSY currently processing crawler request");
+            }
+        }
+    });
+}

@@ -81,6 +81,18 @@ impl Client {
         }
     }
 
+    /// Takes everything up to and with `end`.
+    pub(crate) fn take_through(&mut self, end: &[u8]) -> Vec<u8> {
+        let mut looked_at = 0;
+        loop {
+            if let Some(at) = memchr::memmem::find(&self.received[looked_at..], end) {
+                return self.take(looked_at + at + end.len());
+            }
+            looked_at = self.received.len().saturating_sub(end.len());
+            assert!(self.receive(), "connection closed after {:?}", show(&self.received));
+        }
+    }
+
     /// Expects one line, given without its CRLF.
     pub(crate) fn expect_line(&mut self, expected: impl AsRef<[u8]>) {
         let line = self.line();

@@ -7,6 +7,7 @@ mod administration;
 mod arithmetic;
 #[path = "../common/mod.rs"]
 mod common;
+mod crawler;
 mod lifetime;
 mod lines;
 mod refused_storage;

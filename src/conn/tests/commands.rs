@@ -198,3 +198,13 @@ fn prefixes_count_alike_however_values_arrive() {
         "OK\r\nCLIENT_ERROR bad data chunk\r\nPREFIX a get 0 hit 0 set 1 del 0\r\nEND\r\n"
     });
 }
+
+#[test]
+fn walks_are_answered_before_what_follows() {
+    check(
+        "set a:1 0 0 1\r\nx\r\nset b:1 0 0 1\r\ny\r\nlarder delete_prefix a:\r\nget a:1 b:1\r\n\
+         larder delete_prefix b: noreply\r\nget b:1\r\n",
+        "STORED\r\nSTORED\r\nDELETED 1\r\nVALUE b:1 0 1\r\ny\r\nEND\r\nEND\r\n",
+    );
+    check("lru_crawler metadump all\r\n", "OK\r\nEND\r\n");
+}

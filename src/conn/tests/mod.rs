@@ -92,7 +92,7 @@ impl<'a> Player<'a> {
                 self.outbox.send(&mut self.played.replies).expect("a vector takes everything");
             }
             match progress.next {
-                Next::Room | Next::Turn => {}
+                Next::Room | Next::Turn | Next::Later => {}
                 Next::Input { at_least } => {
                     self.kept.drain(..at);
                     assert!(at_least > self.kept.len(), "it had {at_least} bytes and did nothing");

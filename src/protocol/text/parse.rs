@@ -5,7 +5,9 @@
 
 use memchr::memchr;
 
-use super::number::{signed_32, unsigned_32, unsigned_64};
+use super::admin::{self, AutomoveChange, LruOrder, ShutdownWord};
+use super::crawler::CrawlerOrder;
+use super::number::{signed_32, unsigned_64};
 use super::watch;
 use super::words::Words;
 use crate::command::{Delta, KEY_MAX, Mode, WatchKinds};
@@ -52,28 +54,8 @@ pub struct KeysLine {
     pub touch: Option<i32>,
 }
 
-/// What `slabs automove` changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AutomoveChange {
-    /// 0 off, 1 on, 2 eager.
-    Level(u8),
-    /// A ratio or window, which tunes memcached's mover and not ours.
-    Tuning,
-}
-
-/// `shutdown` and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ShutdownWord {
-    /// At once.
-    Plain,
-    /// `graceful`.
-    Graceful,
-    /// Something else.
-    Unknown,
-}
-
 /// One request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Request<'a> {
     /// get and its kin; the keys begin `keys_at` bytes into the line.
     Keys {
@@ -137,6 +119,34 @@ pub enum Request<'a> {
         /// Whether to answer.
         reply: Reply,
     },
+    /// slabs reassign: a page is to move.
+    Reassign {
+        /// From and to; `None` when they are no numbers.
+        classes: Option<(i32, i32)>,
+        /// Whether to answer.
+        reply: Reply,
+    },
+    /// lru.
+    Lru {
+        /// What is to change.
+        order: LruOrder,
+        /// Whether to answer.
+        reply: Reply,
+    },
+    /// lru_crawler.
+    Crawler {
+        /// What it is to do.
+        order: CrawlerOrder<'a>,
+        /// Whether to answer.
+        reply: Reply,
+    },
+    /// larder delete_prefix.
+    DeletePrefix {
+        /// What the keys begin with.
+        prefix: &'a [u8],
+        /// Whether to answer.
+        reply: Reply,
+    },
     /// stats, with the words behind it still to be read.
     Stats {
         /// Everything behind `stats`.
@@ -190,6 +200,8 @@ pub enum Reason {
     InvalidDelta,
     /// slabs automove window outside of 3 to 1800.
     InvalidWindow,
+    /// lru_crawler sleep above a second.
+    SleepTooLong,
     /// A meta line with more words than there can be.
     TooManyFlags,
     /// A meta flag that came before.
@@ -229,7 +241,7 @@ impl Refusal {
         Refusal::new(reason, Reply::Send)
     }
 
-    fn new(reason: Reason, reply: Reply) -> Refusal {
+    pub(super) fn new(reason: Reason, reply: Reply) -> Refusal {
         Refusal { reason, reply, swallow: 0 }
     }
 }
@@ -288,11 +300,11 @@ pub fn parse(line: &[u8]) -> Result<Request<'_>, Refusal> {
         b"watch" => Ok(Request::Watch { kinds: watch::kinds(Words::of(arguments)) }),
         b"quit" => Ok(Request::Quit),
         b"mn" => Ok(Request::Noop),
-        _ => administration(body),
+        _ => admin::parse(body),
     }
 }
 
-fn reply_by(last_word: Option<&[u8]>) -> Reply {
+pub(super) fn reply_by(last_word: Option<&[u8]>) -> Reply {
     if last_word == Some(b"noreply") { Reply::Omit } else { Reply::Send }
 }
 
@@ -391,75 +403,6 @@ fn like_c(word: &[u8]) -> Option<i64> {
     Some(if negative { -number } else { number })
 }
 
-/// Commands that 1.6.45 finds in a second look: leading blanks are forgiven, `noreply` silences even the unknown.
-fn administration(body: &[u8]) -> Result<Request<'_>, Refusal> {
-    let mut words = Words::of(body);
-    let command = words.next();
-    let reply = reply_by(words.last_word().or(command));
-    let number = |word: Option<&[u8]>| word.and_then(unsigned_32);
-    match command.unwrap_or_default() {
-        b"flush_all" => {
-            let has_exptime = words.count() > usize::from(reply == Reply::Omit);
-            let exptime = if has_exptime { words.next().and_then(signed_32) } else { Some(0) };
-            Ok(Request::FlushAll { exptime, reply })
-        }
-        b"verbosity" => match number(words.next()) {
-            Some(level) => Ok(Request::Verbosity { level, reply }),
-            None => Err(Refusal::new(Reason::BadFormat, reply)),
-        },
-        b"cache_memlimit" => match number(words.next()) {
-            Some(mebibytes) => Ok(Request::MemoryLimit { mebibytes, reply }),
-            None => Err(Refusal::new(Reason::UnknownCommand, reply)),
-        },
-        b"slabs" => slabs(words, reply),
-        b"shutdown" => {
-            let how = match (words.next(), words.next()) {
-                (None, _) => ShutdownWord::Plain,
-                (Some(b"graceful"), None) => ShutdownWord::Graceful,
-                _ => ShutdownWord::Unknown,
-            };
-            Ok(Request::Shutdown { how, reply })
-        }
-        #[cfg(feature = "debug-commands")]
-        b"debugtime" => {
-            let secs = words.next().and_then(|word| std::str::from_utf8(word).ok()).and_then(|word| word.parse().ok());
-            secs.map(|secs| Request::DebugTime { secs }).ok_or(Refusal::new(Reason::UnknownCommand, reply))
-        }
-        _ if words.last_word().is_some_and(|word| word.starts_with(b"HTTP/")) => Err(Refusal::new(Reason::Http, reply)),
-        _ => Err(Refusal::new(Reason::UnknownCommand, reply)),
-    }
-}
-
-/// `slabs automove <level>|ratio <f>|freeratio <f>|window <secs>`; sub-commands may be shortened, as 1.6.45 compares.
-fn slabs(mut words: Words<'_>, reply: Reply) -> Result<Request<'_>, Refusal> {
-    let refused = |reason| Err(Refusal::new(reason, reply));
-    let (Some(command), Some(what)) = (words.next(), words.next()) else { return refused(Reason::UnknownCommand) };
-    if !b"automove".starts_with(command) {
-        return refused(Reason::UnknownCommand);
-    }
-    let argument = words.next();
-    let change = if b"ratio".starts_with(what) || b"freeratio".starts_with(what) {
-        let ratio = argument.and_then(|word| std::str::from_utf8(word).ok()).and_then(|word| word.parse::<f64>().ok());
-        if ratio.is_none() {
-            return refused(Reason::UnknownCommand);
-        }
-        AutomoveChange::Tuning
-    } else if b"window".starts_with(what) {
-        match argument.and_then(unsigned_32) {
-            None => return refused(Reason::BadFormat),
-            Some(3..=1800) => AutomoveChange::Tuning,
-            Some(_) => return refused(Reason::InvalidWindow),
-        }
-    } else {
-        match unsigned_32(what) {
-            None => return refused(Reason::BadFormat),
-            Some(level @ 0..=2) => AutomoveChange::Level(level as u8),
-            Some(_) => return refused(Reason::UnknownCommand),
-        }
-    };
-    Ok(Request::Automove { change, reply })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -544,7 +487,7 @@ mod tests {
     #[test]
     fn the_rest() {
         let key: &[u8] = b"k";
-        let cases: [(&[u8], Request<'_>); 22] = [
+        let cases: [(&[u8], Request<'_>); 11] = [
             (b"delete k\r\n", Request::Delete { key, reply: Reply::Send }),
             (b"delete k 0\r\n", Request::Delete { key, reply: Reply::Send }),
             (b"delete k 10 noreply\r\n", Request::Delete { key, reply: Reply::Omit }),
@@ -552,21 +495,10 @@ mod tests {
             (b"incr k 5\r\n", Request::Delta { key, delta: Delta::Incr(5), reply: Reply::Send }),
             (b"decr k 5 noreply\r\n", Request::Delta { key, delta: Delta::Decr(5), reply: Reply::Omit }),
             (b"touch k 5\r\n", Request::Touch { key, exptime: 5, reply: Reply::Send }),
-            (b"flush_all\r\n", Request::FlushAll { exptime: Some(0), reply: Reply::Send }),
-            (b"  flush_all\r\n", Request::FlushAll { exptime: Some(0), reply: Reply::Send }),
-            (b"flush_all noreply\r\n", Request::FlushAll { exptime: Some(0), reply: Reply::Omit }),
-            (b"flush_all 5 noreply\r\n", Request::FlushAll { exptime: Some(5), reply: Reply::Omit }),
-            (b"flush_all x\r\n", Request::FlushAll { exptime: None, reply: Reply::Send }),
-            (b"verbosity 1\r\n", Request::Verbosity { level: 1, reply: Reply::Send }),
             (b"version foo\r\n", Request::Version),
             (b"quit foo\r\n", Request::Quit),
             (b"mn\r\n", Request::Noop),
             (b"stats items\r\n", Request::Stats { arguments: b" items" }),
-            (b"cache_memlimit 100\r\n", Request::MemoryLimit { mebibytes: 100, reply: Reply::Send }),
-            (b"slabs automove 2\r\n", Request::Automove { change: AutomoveChange::Level(2), reply: Reply::Send }),
-            (b"slabs automove ratio 0.5\r\n", Request::Automove { change: AutomoveChange::Tuning, reply: Reply::Send }),
-            (b"shutdown\r\n", Request::Shutdown { how: ShutdownWord::Plain, reply: Reply::Send }),
-            (b"shutdown graceful\r\n", Request::Shutdown { how: ShutdownWord::Graceful, reply: Reply::Send }),
         ];
         for (bytes, expected) in cases {
             assert_eq!(parse(bytes), Ok(expected), "{}", String::from_utf8_lossy(bytes));
@@ -575,7 +507,7 @@ mod tests {
 
     #[test]
     fn refusals_give_their_reason() {
-        let cases: [(&[u8], Reason); 29] = [
+        let cases: [(&[u8], Reason); 19] = [
             (b"\r\n", Reason::BadFormat),
             (b"\n", Reason::BadFormat),
             (b"a\r\n", Reason::BadFormat),
@@ -592,24 +524,12 @@ mod tests {
             (b"touch k\r\n", Reason::BadFormat),
             (b"touch k x\r\n", Reason::InvalidExptime),
             (b"delete\r\n", Reason::BadFormat),
-            (b"verbosity\r\n", Reason::BadFormat),
-            (b"verbosity x\r\n", Reason::BadFormat),
-            (b"cache_memlimit x\r\n", Reason::UnknownCommand),
             (b"GET / HTTP/1.1\r\n", Reason::Http),
             (b"POST /set HTTP/1.0\r\n", Reason::Http),
             (b"HTTP/1.1\r\n", Reason::UnknownCommand),
-            (b"slabs\r\n", Reason::UnknownCommand),
-            (b"slabs automove\r\n", Reason::UnknownCommand),
-            (b"slabs automove 3\r\n", Reason::UnknownCommand),
-            (b"slabs automove invalid\r\n", Reason::BadFormat),
-            (b"slabs automove ratio x\r\n", Reason::UnknownCommand),
-            (b"slabs automove window x\r\n", Reason::BadFormat),
-            (b"slabs automove window 2\r\n", Reason::InvalidWindow),
         ];
         for (bytes, reason) in cases {
             assert_eq!(parse(bytes), Err(refused(reason)), "{}", String::from_utf8_lossy(bytes));
         }
-        let quiet = Refusal::new(Reason::UnknownCommand, Reply::Omit);
-        assert_eq!(parse(b"foo noreply\r\n"), Err(quiet));
     }
 }

@@ -46,6 +46,46 @@ pub mod line {
         NON_NUMERIC = "CLIENT_ERROR cannot increment or decrement non-numeric value",
         /// slabs automove window with a number that cannot be.
         INVALID_WINDOW = "CLIENT_ERROR automove window too low or too high",
+        /// slabs reassign with `-o no_slab_reassign`.
+        REASSIGN_DISABLED = "CLIENT_ERROR slab reassignment disabled",
+        /// slabs reassign of pages that must stay for now.
+        REASSIGN_BUSY = "BUSY currently processing reassign request",
+        /// slabs reassign of a class that cannot be.
+        REASSIGN_BAD_CLASS = "BADCLASS invalid src or dst class id",
+        /// slabs reassign from a class with fewer than two pages.
+        REASSIGN_NO_SPARE = "NOSPARE source class has no spare pages",
+        /// slabs reassign from a class to itself.
+        REASSIGN_SAME = "SAME src and dst class are identical",
+        /// lru tune with more than there is.
+        LRU_SHARES = "ERROR hot and warm pcts must not exceed 80",
+        /// lru tune with a factor of 0 or less.
+        LRU_FACTORS = "ERROR hot/warm age factors must be greater than 0",
+        /// lru_crawler enable, twice.
+        CRAWLER_RUNS = "ERROR failed to start lru crawler thread",
+        /// lru_crawler crawl and dumps without a crawler.
+        CRAWLER_DISABLED = "CLIENT_ERROR lru crawler disabled",
+        /// lru_crawler crawl and dumps during another.
+        CRAWLER_BUSY = "BUSY currently processing crawler request",
+        /// lru_crawler crawl and dumps of a class that cannot be.
+        CRAWLER_BAD_CLASS = "BADCLASS invalid class id",
+        /// lru_crawler crawl and dumps of no class.
+        CRAWLER_NO_CLASS = "NOTSTARTED no items to crawl",
+        /// lru_crawler crawl hash.
+        CRAWLER_UNKNOWN = "ERROR an unknown error happened",
+        /// lru_crawler sleep above a second.
+        SLEEP_TOO_LONG = "CLIENT_ERROR sleep must be one second or less",
+        /// lru_crawler metadump with `-X`.
+        METADUMP_REFUSED = "ERROR metadump not allowed",
+        /// lru_crawler mgdump with `-X`.
+        MGDUMP_REFUSED = "ERROR key dump not allowed",
+        /// lru_crawler metadump behind other requests.
+        METADUMP_PIPELINED = "ERROR cannot pipeline other commands before metadump",
+        /// lru_crawler mgdump behind other requests.
+        MGDUMP_PIPELINED = "ERROR cannot pipeline other commands before mgdump",
+        /// After the keys of mgdump.
+        END_OF_KEYS = "EN",
+        /// larder delete_prefix with `-F`.
+        DELETE_PREFIX_REFUSED = "CLIENT_ERROR delete_prefix not allowed",
         /// A meta line with more words than 20.
         TOO_MANY_FLAGS = "CLIENT_ERROR options flags are too long",
         /// A meta flag that came before.
@@ -120,6 +160,7 @@ pub fn refusal(reason: Reason) -> &'static [u8] {
         Reason::InvalidExptime => line::INVALID_EXPTIME,
         Reason::InvalidDelta => line::INVALID_DELTA,
         Reason::InvalidWindow => line::INVALID_WINDOW,
+        Reason::SleepTooLong => line::SLEEP_TOO_LONG,
         Reason::TooManyFlags => line::TOO_MANY_FLAGS,
         Reason::DuplicateFlag => line::DUPLICATE_FLAG,
         Reason::InvalidFlag => line::INVALID_FLAG,
@@ -161,6 +202,12 @@ pub fn value_line(out: &mut Vec<u8>, key: &[u8], client_flags: u32, value_len: u
 pub fn number_line(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
     out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the answer to larder delete_prefix.
+pub fn deleted_line(out: &mut Vec<u8>, count: u64) {
+    out.extend_from_slice(b"DELETED ");
+    number_line(out, count);
 }
 
 /// Appends the answer to version.

@@ -103,7 +103,7 @@ pub struct Settings {
     /// `-N`.
     pub napi_ids: u32,
 
-    /// `-o hashpower`, shown only.
+    /// `-o hashpower`, shown only; 0 when it was not given, as memcached shows it.
     pub hashpower: u32,
     /// `-o hash_algorithm`, shown only.
     pub hash_algorithm: String,
@@ -194,7 +194,7 @@ impl Default for Settings {
             sasl: false,
             auth_file: None,
             napi_ids: 0,
-            hashpower: 16,
+            hashpower: 0,
             hash_algorithm: "murmur3".to_owned(),
             slab_reassign: true,
             slab_automove: 1,

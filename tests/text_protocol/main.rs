@@ -11,4 +11,5 @@ mod lifetime;
 mod lines;
 mod refused_storage;
 mod retrieval;
+mod statistics;
 mod storage;

@@ -20,6 +20,16 @@ pub enum Mode {
     Cas(u64),
 }
 
+/// What the bytes of a key are, which decides how it is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyForm {
+    /// Printed as they are.
+    #[default]
+    Text,
+    /// Anything.
+    Binary,
+}
+
 /// What to do to a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delta {

@@ -1,6 +1,6 @@
 //! A look at the requests behind the next one, for their keys' memory to be fetched together.
 //!
-//! Only what real pipelines are made of is understood: get and gets of one key, and set. Anything else ends the look,
+//! Only what real pipelines are made of is understood: get, gets and mg of one key, set and ms. Anything else ends the look,
 //! and a wrong guess costs nothing but time: the requests are parsed properly when their turn comes.
 
 use memchr::memchr;
@@ -32,19 +32,31 @@ pub(super) fn prefetch(input: &[u8], store: &Store) -> u32 {
 fn first_key(input: &[u8]) -> Option<(&[u8], &[u8])> {
     let (line, behind) = input.split_at(memchr(b'\n', input)? + 1);
     match line {
-        [b'g', b'e', b't', b' ', key @ ..] | [b'g', b'e', b't', b's', b' ', key @ ..] => {
+        [b'g', b'e', b't', b' ', key @ ..]
+        | [b'g', b'e', b't', b's', b' ', key @ ..]
+        | [b'm', b'g', b' ', key @ ..] => {
             let end = key.iter().position(|&byte| byte == b' ' || byte == b'\r' || byte == b'\n')?;
             Some((&key[..end], behind))
         }
         [b's', b'e', b't', b' ', arguments @ ..] => {
             let mut words = Words::of(arguments);
             let key = words.next()?;
-            let len = words.nth(2)?;
-            let len = unsigned_32(len.strip_suffix(b"\r\n").unwrap_or(len))? as usize;
-            Some((key, behind.get(len + 2..)?))
+            Some((key, behind_value(words.nth(2)?, behind)?))
+        }
+        [b'm', b's', b' ', arguments @ ..] => {
+            let mut words = Words::of(arguments);
+            let key = words.next()?;
+            Some((key, behind_value(words.next()?, behind)?))
         }
         _ => None,
     }
+}
+
+/// What is behind a value whose length is this word.
+#[inline]
+fn behind_value<'a>(len: &[u8], behind: &'a [u8]) -> Option<&'a [u8]> {
+    let len = unsigned_32(len.strip_suffix(b"\r\n").unwrap_or(len))? as usize;
+    behind.get(len + 2..)
 }
 
 #[cfg(test)]

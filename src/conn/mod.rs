@@ -4,9 +4,12 @@
 //! how much it took and what it waits for. It owns no buffer: what it could not take yet is the caller's to keep.
 
 mod ahead;
+mod meta;
 pub mod outbox;
 mod stats_command;
+mod storage;
 mod text;
+mod values;
 
 use std::io::IoSliceMut;
 
@@ -14,9 +17,10 @@ pub use outbox::Outbox;
 
 use crate::exec::Context;
 use crate::net::roster::Activity;
-use crate::protocol::text::parse::{KeysLine, Reply};
+use crate::protocol::text::parse::KeysLine;
 use crate::settings::ProtocolChoice;
 use crate::store::Upload;
+use storage::Tell;
 
 /// The longest line without an end, other than get and gets, in bytes; beyond it the connection closes (1.6.45).
 const LINE_BYTES_MAX: usize = 2048;
@@ -92,7 +96,7 @@ enum Phase {
 #[derive(Debug)]
 struct Uploading {
     upload: Upload,
-    reply: Reply,
+    tell: Tell<'static>,
 }
 
 /// The state of one connection.

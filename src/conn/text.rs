@@ -2,10 +2,9 @@
 
 use memchr::memchr;
 
-use super::{
-    COPIED_VALUE_BYTES_MAX, LINE_BYTES_MAX, Outbox, PINNED_VALUE_BYTES, Phase, STREAMED_LINE_BYTES, Session, Step,
-    Uploading, WAITING_VALUE_BYTES,
-};
+use super::storage::{Storing, Tell};
+use super::values::{self, Given};
+use super::{LINE_BYTES_MAX, Outbox, Phase, STREAMED_LINE_BYTES, Session, Step};
 use crate::command::KEY_MAX;
 use crate::exec::Context;
 use crate::exec::admin::{FlushOutcome, LimitOutcome};
@@ -14,7 +13,7 @@ use crate::protocol::text::parse::{
 };
 use crate::protocol::text::reply::{self, line};
 use crate::settings::ProtocolChoice;
-use crate::store::{DeltaOutcome, Fetch, Found, Outcome, Put};
+use crate::store::{DeltaOutcome, DeltaTerms, Fetch, Found, Put, Removal, RemoveOutcome, Terms};
 
 /// First byte of a binary request, which this version does not speak.
 const BINARY_MAGIC: u8 = 0x80;
@@ -49,7 +48,10 @@ impl Session {
                 let step = self.keys(line, &input[keys_at..], out, cx);
                 Step { consumed: step.consumed + keys_at, ..step }
             }
-            Ok(Request::Store(store_line)) => self.store(&store_line, request_line.len(), behind, out, cx),
+            Ok(Request::Store(store_line)) => self.store(storing(&store_line, cx), request_line.len(), behind, out, cx),
+            Ok(Request::Meta { command, arguments }) => {
+                self.meta(command, arguments, request_line.len(), behind, out, cx)
+            }
             Ok(Request::Quit) => Step::over(),
             Ok(Request::Shutdown { how, reply }) => shutdown(how, reply, request_line.len(), out, cx),
             Ok(request) => {
@@ -82,7 +84,7 @@ impl Session {
         Step::advanced(keys_at)
     }
 
-    fn refuse(&mut self, refusal: Refusal, line_len: usize, out: &mut Outbox) -> Step {
+    pub(super) fn refuse(&mut self, refusal: Refusal, line_len: usize, out: &mut Outbox) -> Step {
         if refusal.reason == Reason::Http {
             return Step::over();
         }
@@ -93,7 +95,7 @@ impl Session {
         Step::answered(line_len)
     }
 
-    fn swallow(&mut self, left: usize) {
+    pub(super) fn swallow(&mut self, left: usize) {
         self.phase = if left > 0 { Phase::Swallow { left } } else { Phase::Command };
     }
 
@@ -163,91 +165,17 @@ impl Session {
             None => Step::starved_after(input.len(), 1),
         }
     }
+}
 
-    #[inline]
-    fn store(
-        &mut self,
-        store: &StoreLine<'_>,
-        line_len: usize,
-        behind: &[u8],
-        out: &mut Outbox,
-        cx: &Context<'_>,
-    ) -> Step {
-        let put = Put {
-            key: store.key,
-            client_flags: store.client_flags,
-            expiry: cx.shared.clock.expiry(store.exptime, cx.now),
-            mode: store.mode,
-        };
-        let need = store.value_len + 2;
-        if !cx.shared.store.fits(store.key.len(), store.client_flags, store.value_len) {
-            cx.refuse_store(&put, Outcome::TooLarge);
-            say_stored(out, Outcome::TooLarge, store.reply);
-            self.swallow(need);
-            return Step::answered(line_len);
-        }
-        if behind.len() >= need {
-            let (value, end) = behind[..need].split_at(store.value_len);
-            if end == b"\r\n" {
-                say_stored(out, cx.store(&put, value), store.reply);
-            } else {
-                cx.refuse_chunk(&put);
-                say(out, line::BAD_DATA_CHUNK, store.reply);
-            }
-            return Step::answered(line_len + need);
-        }
-        // A line can fill the buffer that the rest of the value is to be read into, so behind a long one none waits.
-        if line_len <= LINE_BYTES_MAX && behind.len() < WAITING_VALUE_BYTES.min(need) {
-            self.awaits_value = true;
-            return Step::starved(line_len + WAITING_VALUE_BYTES.min(need));
-        }
-        match cx.begin_upload(&put, store.value_len) {
-            Ok(upload) => {
-                self.phase = Phase::Upload(Box::new(Uploading { upload, reply: store.reply }));
-                Step::advanced(line_len)
-            }
-            Err(outcome) => {
-                say_stored(out, outcome, store.reply);
-                self.swallow(need);
-                Step::answered(line_len)
-            }
-        }
-    }
-
-    /// Takes more of a value that is under way.
-    pub(super) fn receive(&mut self, input: &[u8], out: &mut Outbox, cx: &Context<'_>) -> Step {
-        let Phase::Upload(uploading) = &mut self.phase else { return Step::advanced(0) };
-        let part = input.len().min(uploading.upload.left());
-        let written = uploading.upload.write(&input[..part], cx.now);
-        if written.is_ok() && uploading.upload.left() > 0 {
-            return Step::starved_after(part, 1);
-        }
-        let Some(end) = input.get(part..part + 2).filter(|_| written.is_ok()) else {
-            if written.is_ok() {
-                return Step::starved_after(part, 2);
-            }
-            return self.fail_upload(out, cx);
-        };
-        let Phase::Upload(uploading) = std::mem::take(&mut self.phase) else { return Step::advanced(0) };
-        let Uploading { upload, reply } = *uploading;
-        if end == b"\r\n" {
-            say_stored(out, cx.finish_upload(upload), reply);
-        } else {
-            drop(upload);
-            say(out, line::BAD_DATA_CHUNK, reply);
-        }
-        Step::answered(part + 2)
-    }
-
-    fn fail_upload(&mut self, out: &mut Outbox, cx: &Context<'_>) -> Step {
-        let Phase::Upload(uploading) = std::mem::take(&mut self.phase) else { return Step::advanced(0) };
-        let Uploading { upload, reply } = *uploading;
-        let left = upload.left() + 2;
-        cx.fail_upload(upload);
-        say_stored(out, Outcome::NoMemory, reply);
-        self.swallow(left);
-        Step::answered(0)
-    }
+#[inline]
+fn storing<'a>(line: &StoreLine<'a>, cx: &Context<'_>) -> Storing<'a> {
+    let put = Put {
+        key: line.key,
+        client_flags: line.client_flags,
+        expiry: cx.shared.clock.expiry(line.exptime, cx.now),
+        mode: line.mode,
+    };
+    Storing { put, terms: Terms::PLAIN, value_len: line.value_len, tell: Tell::Classic(line.reply) }
 }
 
 /// A line whose keys can be answered before its end is there, and where they begin.
@@ -265,74 +193,36 @@ fn keys_too_long(keys: &[u8]) -> bool {
     keys.len() > KEY_MAX && parse::without_end(keys).split(|&byte| byte == b' ').any(|key| key.len() > KEY_MAX)
 }
 
-/// Whether a found value is in the outbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Given {
-    Whole,
-    /// There is no memory for it.
-    Not,
-}
-
 /// One found value.
 #[inline]
 fn value_reply(out: &mut Outbox, key: &[u8], found: &mut Found<'_>, with_cas: bool) -> Given {
-    let value_len = found.value_len();
-    let cas = with_cas.then(|| found.cas());
-    let client_flags = found.client_flags();
-    let bytes = out.bytes();
-    match found.value() {
-        Some(value) if value_len < PINNED_VALUE_BYTES => {
-            bytes.reserve(reply::VALUE_LINE_MAX + key.len() + value.len());
-            reply::value_line(bytes, key, client_flags, value_len, cas);
-            bytes.extend_from_slice(value);
-        }
-        _ => match found.pin() {
-            Some(pinned) => {
-                reply::value_line(bytes, key, client_flags, value_len, cas);
-                out.say_pinned(pinned);
-            }
-            None if value_len <= COPIED_VALUE_BYTES_MAX => {
-                reply::value_line(bytes, key, client_flags, value_len, cas);
-                found.copy_to(bytes);
-            }
-            None => return Given::Not,
-        },
-    }
-    Given::Whole
+    values::give(out, found, reply::VALUE_LINE_MAX + key.len(), |bytes, found| {
+        let cas = with_cas.then(|| found.cas());
+        reply::value_line(bytes, key, found.client_flags(), found.value_len(), cas);
+    })
 }
 
 #[inline]
-fn say(out: &mut Outbox, reply_line: &[u8], reply: Reply) {
+pub(super) fn say(out: &mut Outbox, reply_line: &[u8], reply: Reply) {
     if reply == Reply::Send {
         out.say(reply_line);
     }
-}
-
-#[inline]
-fn say_stored(out: &mut Outbox, outcome: Outcome, reply: Reply) {
-    let reply_line = match outcome {
-        Outcome::Stored { .. } => line::STORED,
-        Outcome::NotStored => line::NOT_STORED,
-        Outcome::Exists => line::EXISTS,
-        Outcome::NotFound => line::NOT_FOUND,
-        Outcome::TooLarge => line::TOO_LARGE,
-        Outcome::NoMemory => line::NO_MEMORY,
-    };
-    say(out, reply_line, reply);
 }
 
 /// Requests that need neither a value nor the session's state.
 fn execute(request: &Request<'_>, out: &mut Outbox, cx: &Context<'_>) {
     match *request {
         Request::Delete { key, reply } => {
-            say(out, if cx.delete(key) { line::DELETED } else { line::NOT_FOUND }, reply);
+            let done = cx.delete(key, &Removal::PLAIN) == RemoveOutcome::Done;
+            say(out, if done { line::DELETED } else { line::NOT_FOUND }, reply);
         }
-        Request::Delta { key, delta, reply } => match cx.add_delta(key, delta) {
+        Request::Delta { key, delta, reply } => match cx.add_delta(&DeltaTerms::PLAIN, key, delta) {
             DeltaOutcome::Value { number, .. } if reply == Reply::Send => reply::number_line(out.bytes(), number),
             DeltaOutcome::Value { .. } => {}
             DeltaOutcome::NotFound => say(out, line::NOT_FOUND, reply),
             DeltaOutcome::NonNumeric => say(out, line::NON_NUMERIC, reply),
-            DeltaOutcome::NoMemory => say(out, line::NO_MEMORY_DELTA, reply),
+            DeltaOutcome::Exists => say(out, line::EXISTS, reply),
+            DeltaOutcome::NoMemory | DeltaOutcome::NoMemoryForNew => say(out, line::NO_MEMORY_DELTA, reply),
         },
         Request::Touch { key, exptime, reply } => {
             let fetch = Fetch::touch(cx.shared.clock.expiry(exptime, cx.now));
@@ -371,7 +261,7 @@ fn execute(request: &Request<'_>, out: &mut Outbox, cx: &Context<'_>) {
             cx.shared.clock.shift(secs);
             out.say(line::OK);
         }
-        Request::Keys { .. } | Request::Store(_) | Request::Quit | Request::Shutdown { .. } => {
+        Request::Keys { .. } | Request::Store(_) | Request::Meta { .. } | Request::Quit | Request::Shutdown { .. } => {
             unreachable!("the session takes these itself")
         }
     }

@@ -6,7 +6,9 @@ use super::Context;
 use crate::command::{Delta, Mode};
 use crate::stats::counters::WorkerCounters;
 use crate::stats::prefixes::Event;
-use crate::store::{DeltaOutcome, Fetch, Found, Miss, Outcome, Put, Upload};
+use crate::store::{
+    DeltaOutcome, DeltaTerms, Fetch, Found, Miss, OnFailure, Outcome, Put, Removal, RemoveOutcome, Terms, Upload,
+};
 
 impl Context<'_> {
     /// get, or gat and touch when `how` has a new expiry; `read` sees the item under its shard's lock.
@@ -30,7 +32,7 @@ impl Context<'_> {
         }
     }
 
-    fn count_miss(&self, miss: Miss) {
+    pub(super) fn count_miss(&self, miss: Miss) {
         match miss {
             Miss::Absent => {}
             Miss::Expired => self.counters.get_expired.add(1),
@@ -40,10 +42,10 @@ impl Context<'_> {
 
     /// set, add, replace, append, prepend, cas of a value in memory.
     #[inline]
-    pub fn store(&self, put: &Put<'_>, value: &[u8]) -> Outcome {
+    pub fn store(&self, terms: &Terms, put: &Put<'_>, value: &[u8]) -> Outcome {
         self.note_prefix(put.key, Event::Set);
-        let outcome = self.shared.store.put(put, value, self.now);
-        self.count_stored(put.key, put.mode, outcome);
+        let outcome = self.shared.store.put_on(terms, put, value, self.now);
+        self.count_stored(terms, put.key, put.mode, outcome);
         outcome
     }
 
@@ -51,17 +53,17 @@ impl Context<'_> {
     ///
     /// # Errors
     /// [`Outcome::TooLarge`] or [`Outcome::NoMemory`], counted.
-    pub fn begin_upload(&self, put: &Put<'_>, value_len: usize) -> Result<Upload, Outcome> {
+    pub fn begin_upload(&self, terms: &Terms, put: &Put<'_>, value_len: usize) -> Result<Upload, Outcome> {
         self.note_prefix(put.key, Event::Set);
-        self.shared.store.upload(put, value_len, self.now).inspect_err(|&outcome| {
-            self.count_stored(put.key, put.mode, outcome);
+        self.shared.store.upload_on(terms, put, value_len, self.now).inspect_err(|&outcome| {
+            self.count_stored(terms, put.key, put.mode, outcome);
         })
     }
 
     /// A value that was to come is refused before it did.
-    pub fn refuse_store(&self, put: &Put<'_>, outcome: Outcome) {
+    pub fn refuse_store(&self, terms: &Terms, put: &Put<'_>, outcome: Outcome) {
         self.note_prefix(put.key, Event::Set);
-        self.count_stored(put.key, put.mode, outcome);
+        self.count_stored(terms, put.key, put.mode, outcome);
     }
 
     /// A value came whole, but what stood behind it was no line end. (Uploads were counted when they began.)
@@ -71,21 +73,21 @@ impl Context<'_> {
 
     /// Stores what an upload collected.
     pub fn finish_upload(&self, upload: Upload) -> Outcome {
-        let (key, mode) = (upload.key().to_vec(), upload.mode());
+        let (key, mode, terms) = (upload.key().to_vec(), upload.mode(), *upload.terms());
         let outcome = upload.finish(self.now);
-        self.count_stored(&key, mode, outcome);
+        self.count_stored(&terms, &key, mode, outcome);
         outcome
     }
 
     /// An upload found no memory half way.
     pub fn fail_upload(&self, upload: Upload) {
-        let (key, mode) = (upload.key().to_vec(), upload.mode());
+        let (key, mode, terms) = (upload.key().to_vec(), upload.mode(), *upload.terms());
         drop(upload);
-        self.count_stored(&key, mode, Outcome::NoMemory);
+        self.count_stored(&terms, &key, mode, Outcome::NoMemory);
     }
 
     #[inline]
-    fn count_stored(&self, key: &[u8], mode: Mode, outcome: Outcome) {
+    fn count_stored(&self, terms: &Terms, key: &[u8], mode: Mode, outcome: Outcome) {
         let WorkerCounters { store_too_large, store_no_memory, cas_misses, .. } = self.counters;
         match outcome {
             Outcome::TooLarge => store_too_large.add(1),
@@ -96,28 +98,30 @@ impl Context<'_> {
             }
             _ => return,
         }
-        // What could not be replaced must not live on as if it were current (memcached: for set alone).
-        if mode == Mode::Set {
+        // What could not be replaced must not live on as if it were current (memcached: for set and all of ms).
+        if mode == Mode::Set || terms.on_failure == OnFailure::Discard {
             self.shared.store.discard(key);
         }
     }
 
-    /// delete. Whether there was something.
-    pub fn delete(&self, key: &[u8]) -> bool {
+    /// delete, md.
+    pub fn delete(&self, key: &[u8], removal: &Removal) -> RemoveOutcome {
         self.note_prefix(key, Event::Delete);
-        match self.shared.store.delete(key, self.now) {
-            Ok(()) => true,
-            Err(miss) => {
+        let outcome = self.shared.store.remove(key, removal, self.now);
+        match outcome {
+            RemoveOutcome::Done | RemoveOutcome::NoMemory => {}
+            RemoveOutcome::Exists => self.counters.delete_misses.add(1),
+            RemoveOutcome::NotFound(miss) => {
                 self.counters.delete_misses.add(1);
                 self.count_miss(miss);
-                false
             }
         }
+        outcome
     }
 
-    /// incr and decr.
-    pub fn add_delta(&self, key: &[u8], delta: Delta) -> DeltaOutcome {
-        let outcome = self.shared.store.add_delta(key, delta, self.now);
+    /// incr, decr, ma.
+    pub fn add_delta(&self, terms: &DeltaTerms, key: &[u8], delta: Delta) -> DeltaOutcome {
+        let outcome = self.shared.store.add_delta_on(terms, key, delta, self.now);
         if outcome == DeltaOutcome::NotFound {
             match delta {
                 Delta::Incr(_) => self.counters.incr_misses.add(1),
@@ -128,7 +132,7 @@ impl Context<'_> {
     }
 
     #[inline]
-    fn note_prefix(&self, key: &[u8], event: Event) {
+    pub(super) fn note_prefix(&self, key: &[u8], event: Event) {
         if self.shared.detail.load(Ordering::Relaxed) {
             self.shared.prefixes.note(key, event);
         }

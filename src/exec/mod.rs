@@ -4,6 +4,7 @@
 
 pub mod admin;
 pub mod items;
+pub mod leases;
 
 use crate::clock::Seconds;
 use crate::shared::Shared;

@@ -48,6 +48,12 @@ pub(crate) mod state {
     pub(crate) const FETCHED: u8 = 1 << 3;
     /// A piece of a large item.
     pub(crate) const PIECE: u8 = 1 << 4;
+    /// Its value was declared out of date.
+    pub(crate) const STALE: u8 = 1 << 5;
+    /// A reader was told to renew it.
+    pub(crate) const CLAIMED: u8 = 1 << 6;
+    /// Its key is no text, and is shown encoded.
+    pub(crate) const BINARY_KEY: u8 = 1 << 7;
 }
 
 const EXPIRY: usize = 0;

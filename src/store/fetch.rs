@@ -4,8 +4,9 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 use super::large::Span;
-use super::shard::{Lookup, Shard};
-use super::{Delta, DeltaOutcome, Inner, Miss, Outcome, Store};
+use super::lease::Create;
+use super::shard::Shard;
+use super::{Inner, Miss, Store};
 use crate::clock::Seconds;
 use crate::slab::items::{CRLF, Handle, Items};
 
@@ -23,27 +24,31 @@ pub enum Visit {
 pub struct Fetch {
     /// Whether it counts as a use.
     pub visit: Visit,
-    /// A new expiry for the item (touch, gat).
+    /// A new expiry for the item if it was there (touch, gat).
     pub touch: Option<Seconds>,
+    /// What to do where nothing is.
+    pub create: Option<Create>,
 }
 
 impl Fetch {
     /// A plain get.
-    pub const GET: Fetch = Fetch { visit: Visit::Bump, touch: None };
+    pub const GET: Fetch = Fetch { visit: Visit::Bump, touch: None, create: None };
 
     /// Touch or gat with a new expiry.
     pub fn touch(expiry: Seconds) -> Fetch {
-        Fetch { visit: Visit::Bump, touch: Some(expiry) }
+        Fetch { touch: Some(expiry), ..Fetch::GET }
     }
 }
 
 /// A live item, seen under its shard's lock, as it was before this visit.
 #[derive(Debug)]
 pub struct Found<'a> {
-    shard: &'a mut Shard,
-    inner: &'a Arc<Inner>,
-    slot: usize,
-    item: Handle,
+    pub(super) shard: &'a mut Shard,
+    pub(super) inner: &'a Arc<Inner>,
+    pub(super) slot: usize,
+    pub(super) item: Handle,
+    /// Why there was nothing before, when this look-up made the item.
+    pub(super) created: Option<Miss>,
 }
 
 impl Found<'_> {
@@ -159,7 +164,7 @@ impl Store {
     /// Finds the item of `key` and lets `read` look at it under the lock.
     ///
     /// # Errors
-    /// The [`Miss`] when there is none.
+    /// The [`Miss`] when there is none, and none was to be created or no memory was left for it.
     #[inline]
     pub fn fetch<R>(
         &self,
@@ -172,17 +177,20 @@ impl Store {
         let slot = self.slot_of(hash);
         let mut shard = self.inner.slots[slot].shard.lock();
         shard.begin(now);
-        let item = match shard.lookup(hash, key, now) {
-            Lookup::Found(item) => item,
-            Lookup::Absent => return Err(Miss::Absent),
-            Lookup::Expired => return Err(Miss::Expired),
-            Lookup::Flushed => return Err(Miss::Flushed),
+        let (item, created) = match (shard.lookup(hash, key, now), &how.create) {
+            (Ok(item), _) => (item, None),
+            (Err(miss), None) => return Err(miss),
+            (Err(miss), Some(create)) => {
+                let cas = self.cas_for(create.next_cas);
+                (shard.create_empty(hash, key, create, now, cas).ok_or(miss)?, Some(miss))
+            }
         };
-        let result = read(&mut Found { shard: &mut shard, inner: &self.inner, slot, item });
+        let result = read(&mut Found { shard: &mut shard, inner: &self.inner, slot, item, created });
         match how.touch {
             Some(expiry) => {
-                shard.items_mut().set_expiry(item, expiry);
-                shard.slabs.page_of(item).note_expiry(expiry);
+                if created.is_none() {
+                    shard.set_expiry(item, expiry);
+                }
                 shard.counters(item).touch_hits += 1;
             }
             None => shard.counters(item).get_hits += 1,
@@ -194,95 +202,9 @@ impl Store {
     }
 }
 
-/// The longest value in bytes that can be a number, blanks included.
-const LARGE_NUMBER_MAX: usize = (512 << 10) - 512;
-
 impl Shard {
-    pub(super) fn delete(&mut self, hash: u64, key: &[u8], now: Seconds) -> Result<(), Miss> {
-        self.begin(now);
-        match self.lookup(hash, key, now) {
-            Lookup::Found(item) => {
-                self.counters(item).delete_hits += 1;
-                self.unlink_hashed(hash, item);
-                Ok(())
-            }
-            Lookup::Absent => Err(Miss::Absent),
-            Lookup::Expired => Err(Miss::Expired),
-            Lookup::Flushed => Err(Miss::Flushed),
-        }
-    }
-
-    pub(super) fn add_delta(&mut self, hash: u64, key: &[u8], delta: Delta, now: Seconds, cas: u64) -> DeltaOutcome {
-        self.begin(now);
-        let Some(item) = self.live(hash, key, now) else { return DeltaOutcome::NotFound };
-        let items = self.items();
-        let value_len = items.value_len(item);
-        // memcached chains values above half a MiB and takes none of them for a number.
-        if items.is_large(item) && value_len > LARGE_NUMBER_MAX {
-            return DeltaOutcome::NonNumeric;
-        }
-        let span = items.first_span(item);
-        let Some(old) = parse_number(items.arena.bytes(span.at, span.len)) else { return DeltaOutcome::NonNumeric };
-        let counters = self.counters(item);
-        let number = match delta {
-            Delta::Incr(n) => {
-                counters.incr_hits += 1;
-                old.wrapping_add(n)
-            }
-            Delta::Decr(n) => {
-                counters.decr_hits += 1;
-                old.saturating_sub(n)
-            }
-        };
-        match self.rewrite_number(hash, item, itoa::Buffer::new().format(number).as_bytes(), now, cas) {
-            Outcome::Stored { cas } => DeltaOutcome::Value { number, cas },
-            _ => DeltaOutcome::NoMemory,
-        }
-    }
-}
-
-/// The number that a value holds, by C's `strtoull`, as memcached reads it: blanks before it, digits, and then a
-/// blank, a NUL or the line end.
-fn parse_number(value: &[u8]) -> Option<u64> {
-    let is_blank = |byte: u8| byte == b' ' || (b'\t'..=b'\r').contains(&byte);
-    // An empty value has no digits; its CRLF must not count as the blank before some.
-    let end = value.len().saturating_sub(CRLF.len());
-    let start = value[..end].iter().position(|&byte| !is_blank(byte))?;
-    let digits = value[start..].strip_prefix(b"+").unwrap_or(&value[start..]);
-    let count = digits.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
-    if count == 0 || !digits.get(count).is_some_and(|&byte| is_blank(byte) || byte == 0) {
-        return None;
-    }
-    digits[..count].iter().try_fold(0u64, |number, &digit| number.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_read_as_strtoull_does() {
-        let cases: [(&[u8], Option<u64>); 16] = [
-            (b"0", Some(0)),
-            (b"10", Some(10)),
-            (b"10  ", Some(10)),
-            (b"  10", Some(10)),
-            (b"\t7", Some(7)),
-            (b"+7", Some(7)),
-            (b"12 abc", Some(12)),
-            (b"12\0abc", Some(12)),
-            (b"18446744073709551615", Some(u64::MAX)),
-            (b"18446744073709551616", None),
-            (b"", None),
-            (b"   ", None),
-            (b"-1", None),
-            (b"12a", None),
-            (b"a", None),
-            (b"+", None),
-        ];
-        for (value, expected) in cases {
-            let with_end = [value, b"\r\n"].concat();
-            assert_eq!(parse_number(&with_end), expected, "{}", String::from_utf8_lossy(value));
-        }
+    pub(super) fn set_expiry(&mut self, item: Handle, expiry: Seconds) {
+        self.items_mut().set_expiry(item, expiry);
+        self.slabs.page_of(item).note_expiry(expiry);
     }
 }

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 
 use super::shard::{Shard, Store};
+use super::terms::{Heritage, Terms};
 use super::{Outcome, Put};
 use crate::clock::Seconds;
 use crate::slab::classes::{CHUNK_MAX, ClassId};
@@ -151,7 +152,7 @@ impl Shard {
             }
         }
         self.publish_chain(hash, &chain, cas, head.expiry, now);
-        Outcome::Stored { cas }
+        Outcome::Stored { cas, value_len: head.value_len }
     }
 
     fn publish_chain(&mut self, hash: u64, chain: &Chain, cas: u64, expiry: Seconds, now: Seconds) {
@@ -165,6 +166,7 @@ impl Shard {
         &mut self,
         hash: u64,
         put: &Put<'_>,
+        terms: &Terms,
         mut chain: Chain,
         now: Seconds,
         cas: u64,
@@ -176,22 +178,41 @@ impl Shard {
             return self.no_memory(self.slabs.classes.largest());
         }
         let old = self.live(hash, put.key, now);
-        match self.admit(old, put.mode, now) {
+        match self.admit(old, put.mode, terms, now) {
             Err(refusal) => {
                 self.abandon_chain(&chain);
                 refusal
             }
             Ok(Store::Replace) => {
-                self.items_mut().set_accessed(chain.item, now);
-                self.publish_chain(hash, &chain, cas, put.expiry, now);
-                Outcome::Stored { cas }
+                let own = Heritage { expiry: put.expiry, marks: 0 };
+                self.publish_upload(hash, &chain, own, terms, cas, now)
             }
+            Ok(Store::Succeed(heritage)) => self.publish_upload(hash, &chain, heritage, terms, cas, now),
             Ok(Store::Join(old)) => {
                 let value = self.copy_value(chain.item);
                 self.abandon_chain(&chain);
                 self.join(hash, old, put.mode, &value, now, cas)
             }
         }
+    }
+
+    fn publish_upload(
+        &mut self,
+        hash: u64,
+        chain: &Chain,
+        heritage: Heritage,
+        terms: &Terms,
+        cas: u64,
+        now: Seconds,
+    ) -> Outcome {
+        let Heritage { expiry, marks } = heritage;
+        let items = self.items_mut();
+        items.set_accessed(chain.item, now);
+        items.set_expiry(chain.item, expiry);
+        let value_len = items.value_len(chain.item);
+        self.publish_chain(hash, chain, cas, expiry, now);
+        self.mark(chain.item, marks | terms.key_form.mark());
+        Outcome::Stored { cas, value_len }
     }
 
     /// The chunks of a published or abandoned chain no longer hold their pages.

@@ -13,11 +13,15 @@ mod evict;
 mod fetch;
 mod index;
 mod large;
+mod lease;
 mod mover;
+mod number;
 mod prefetch;
+mod remove;
 mod report;
 mod shard;
 mod sweep;
+mod terms;
 mod upload;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -32,12 +36,15 @@ use parking_lot::{Mutex, MutexGuard};
 
 pub use counters::{ClassCounters, ClassGauges, StoreTotals};
 pub use fetch::{Fetch, Found, Pinned, Visit};
+pub use lease::Create;
 pub use prefetch::PREFETCH_KEYS;
+pub use remove::{Remains, Removal, RemoveOutcome};
 pub use report::{ClassReport, ListedItem};
+pub use terms::{CreateNumber, DeltaTerms, Missing, Older, OnFailure, Terms};
 pub use upload::Upload;
 
 use crate::clock::Seconds;
-use crate::command::{Delta, KEY_MAX, Mode};
+use crate::command::{KEY_MAX, Mode};
 use crate::slab::arena::Mapping;
 use crate::slab::classes::PAGE;
 use crate::slab::items::VALUE_MAX;
@@ -153,10 +160,12 @@ pub enum Sweep {
 /// What became of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Stored, with this CAS number (0 with `-C`).
+    /// Stored.
     Stored {
-        /// The item's CAS number.
+        /// The item's CAS number (0 with `-C`).
         cas: u64,
+        /// Bytes of its value, which is longer than what was sent after append and prepend.
+        value_len: usize,
     },
     /// The mode's condition was not met.
     NotStored,
@@ -190,13 +199,21 @@ pub enum DeltaOutcome {
         number: u64,
         /// The item's new CAS number.
         cas: u64,
+        /// When the item was to die before this command; [`NEVER`](crate::clock::NEVER) where there was none.
+        expiry: Seconds,
+        /// Whether the item is new.
+        created: bool,
     },
     /// There is no such item.
     NotFound,
+    /// The item's CAS number is another.
+    Exists,
     /// The value is not a decimal number of 64 bits.
     NonNumeric,
     /// There is no memory for the longer number.
     NoMemory,
+    /// There is no memory for a new item.
+    NoMemoryForNew,
 }
 
 /// The hash of keys, with a secret of this store.
@@ -302,6 +319,15 @@ impl Store {
         if self.inner.config.cas { self.inner.last_cas.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 }
     }
 
+    /// The CAS number for a change: the one asked for, or the next.
+    #[inline]
+    fn cas_for(&self, asked: Option<u64>) -> u64 {
+        match asked {
+            None => self.next_cas(),
+            Some(cas) => cas * u64::from(self.inner.config.cas),
+        }
+    }
+
     /// Whether an item of this shape is small enough; see [`ItemLimit::allows`].
     pub fn fits(&self, key_len: usize, client_flags: u32, value_len: usize) -> bool {
         self.inner.config.item_limit().allows(key_len, client_flags, value_len)
@@ -310,35 +336,25 @@ impl Store {
     /// Stores a value that is in memory.
     #[inline]
     pub fn put(&self, put: &Put<'_>, value: &[u8], now: Seconds) -> Outcome {
+        self.put_on(&Terms::PLAIN, put, value, now)
+    }
+
+    /// The same on further terms.
+    #[inline]
+    pub fn put_on(&self, terms: &Terms, put: &Put<'_>, value: &[u8], now: Seconds) -> Outcome {
         debug_assert!((1..=KEY_MAX).contains(&put.key.len()));
         if !self.fits(put.key.len(), put.client_flags, value.len()) {
             return Outcome::TooLarge;
         }
         let hash = self.hash(put.key);
-        let cas = self.next_cas();
-        self.lock(hash).put(hash, put, value, now, cas)
-    }
-
-    /// Deletes an item.
-    ///
-    /// # Errors
-    /// The [`Miss`] when there is none.
-    pub fn delete(&self, key: &[u8], now: Seconds) -> Result<(), Miss> {
-        let hash = self.hash(key);
-        self.lock(hash).delete(hash, key, now)
+        let cas = self.cas_for(terms.next_cas);
+        self.lock(hash).put(hash, put, terms, value, now, cas)
     }
 
     /// Deletes whatever is there, without counting it: what was to replace it could not be stored.
     pub fn discard(&self, key: &[u8]) {
         let hash = self.hash(key);
         self.lock(hash).delete_quietly(hash, key);
-    }
-
-    /// incr and decr.
-    pub fn add_delta(&self, key: &[u8], delta: Delta, now: Seconds) -> DeltaOutcome {
-        let hash = self.hash(key);
-        let cas = self.next_cas();
-        self.lock(hash).add_delta(hash, key, delta, now, cas)
     }
 
     /// Everything stored before `at` dies then; everything stored before now dies at once when `at` is not later than

@@ -141,7 +141,9 @@ impl Store {
                     }
                     let item = shard.slabs.chunk(page, number);
                     let items = shard.items();
-                    if items.state(item) & state::LIVE != 0 && !items.is_expired(item, now) {
+                    // Keys that are no text are not listed as if they were.
+                    let shown = items.state(item) & (state::LIVE | state::BINARY_KEY) == state::LIVE;
+                    if shown && !items.is_expired(item, now) {
                         key_bytes += items.key_len(item);
                         listed.push(ListedItem {
                             key: items.key(item).to_vec(),

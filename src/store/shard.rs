@@ -7,7 +7,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::counters::{ClassCounters, StoreTotals};
 use super::index::Index;
-use super::{Config, ItemLimit, KeyHasher, Mode, Outcome, Put};
+use super::terms::{Heritage, Missing, Older, Terms};
+use super::{Config, ItemLimit, KeyHasher, Miss, Mode, Outcome, Put};
 use crate::clock::Seconds;
 use crate::slab::arena::Arena;
 use crate::slab::classes::{ClassId, PAGE};
@@ -144,31 +145,28 @@ impl Shard {
     }
 
     #[inline]
-    fn find(&self, hash: u64, key: &[u8]) -> Option<Handle> {
+    pub(super) fn find(&self, hash: u64, key: &[u8]) -> Option<Handle> {
         let items = self.items();
         self.index.find(hash, |item| items.key(item) == key)
     }
 
     /// The live item of `key`. An expired one is freed and reported as such.
     #[inline]
-    pub(super) fn lookup(&mut self, hash: u64, key: &[u8], now: Seconds) -> Lookup {
+    pub(super) fn lookup(&mut self, hash: u64, key: &[u8], now: Seconds) -> Result<Handle, Miss> {
         match self.find(hash, key) {
-            None if self.flushed.is_empty() || !self.flushed.remove(&hash) => Lookup::Absent,
-            None => Lookup::Flushed,
+            None if self.flushed.is_empty() || !self.flushed.remove(&hash) => Err(Miss::Absent),
+            None => Err(Miss::Flushed),
             Some(item) if self.items().is_expired(item, now) => {
                 self.note_expired(item);
                 self.unlink_hashed(hash, item);
-                Lookup::Expired
+                Err(Miss::Expired)
             }
-            Some(item) => Lookup::Found(item),
+            Some(item) => Ok(item),
         }
     }
 
     pub(super) fn live(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<Handle> {
-        match self.lookup(hash, key, now) {
-            Lookup::Found(item) => Some(item),
-            _ => None,
-        }
+        self.lookup(hash, key, now).ok()
     }
 
     /// Marks a use: the clock hand will pass the item by, and `fetched` shows.
@@ -248,23 +246,46 @@ impl Shard {
     }
 
     /// set, add, replace, append, prepend and cas of a value that is in memory. `cas` is the number the item gets.
-    pub(super) fn put(&mut self, hash: u64, put: &Put<'_>, value: &[u8], now: Seconds, cas: u64) -> Outcome {
+    pub(super) fn put(
+        &mut self,
+        hash: u64,
+        put: &Put<'_>,
+        terms: &Terms,
+        value: &[u8],
+        now: Seconds,
+        cas: u64,
+    ) -> Outcome {
         self.begin(now);
         let old = self.live(hash, put.key, now);
         self.count_set(put, value.len());
-        match self.admit(old, put.mode, now) {
+        match self.admit(old, put.mode, terms, now) {
             Err(refusal) => refusal,
-            Ok(Store::Replace) => self.write(hash, old, put, value, now, cas),
+            Ok(Store::Replace) => {
+                let outcome = self.write(hash, old, put, value, now, cas);
+                self.mark_stored(hash, put.key, terms.key_form.mark(), outcome)
+            }
+            Ok(Store::Succeed(heritage)) => {
+                let put = Put { expiry: heritage.expiry, ..*put };
+                let outcome = self.write(hash, old, &put, value, now, cas);
+                self.mark_stored(hash, put.key, heritage.marks | terms.key_form.mark(), outcome)
+            }
             Ok(Store::Join(old)) => self.join(hash, old, put.mode, value, now, cas),
         }
     }
 
     /// Whether the mode lets the value in, given what is there.
-    pub(super) fn admit(&mut self, old: Option<Handle>, mode: Mode, now: Seconds) -> Result<Store, Outcome> {
+    pub(super) fn admit(
+        &mut self,
+        old: Option<Handle>,
+        mode: Mode,
+        terms: &Terms,
+        now: Seconds,
+    ) -> Result<Store, Outcome> {
         let Some(old) = old else {
             return match mode {
                 Mode::Set | Mode::Add => Ok(Store::Replace),
                 Mode::Cas(_) => Err(Outcome::NotFound),
+                Mode::Append | Mode::Prepend if terms.missing == Missing::Create => Ok(Store::Replace),
                 Mode::Replace | Mode::Append | Mode::Prepend => Err(Outcome::NotStored),
             };
         };
@@ -279,8 +300,15 @@ impl Shard {
                 self.counters(old).cas_hits += 1;
                 Ok(Store::Replace)
             }
+            Mode::Cas(expected) if terms.older == Older::Stale && (1..self.items().cas(old)).contains(&expected) => {
+                self.counters(old).cas_hits += 1;
+                Ok(Store::Succeed(self.heritage(old)))
+            }
             Mode::Cas(_) => {
                 self.counters(old).cas_badval += 1;
+                Err(Outcome::Exists)
+            }
+            Mode::Append | Mode::Prepend if terms.compare.is_some_and(|cas| cas != self.items().cas(old)) => {
                 Err(Outcome::Exists)
             }
             Mode::Append | Mode::Prepend => Ok(Store::Join(old)),
@@ -295,7 +323,7 @@ impl Shard {
     }
 
     /// Stores the value under its key, over `old` where that is possible.
-    fn write(
+    pub(super) fn write(
         &mut self,
         hash: u64,
         old: Option<Handle>,
@@ -319,7 +347,7 @@ impl Shard {
             && self.may_overwrite(old, class)
         {
             self.overwrite(old, &head, value, bytes, cas);
-            return Outcome::Stored { cas };
+            return Outcome::Stored { cas, value_len: value.len() };
         }
         let Some(item) = self.allocate_indexed(hash, class, now) else {
             return self.no_memory(class);
@@ -327,7 +355,7 @@ impl Shard {
         self.items_mut().write_head(item, &head, false);
         self.items_mut().write_value(item, value);
         self.publish(hash, item, cas, put.expiry);
-        Outcome::Stored { cas }
+        Outcome::Stored { cas, value_len: value.len() }
     }
 
     pub(super) fn no_memory(&mut self, class: ClassId) -> Outcome {
@@ -370,12 +398,13 @@ impl Shard {
         if class.is_some_and(|class| self.may_overwrite(old, class)) {
             self.join_in_place(old, mode, value, cas);
             self.bump(old, now, false);
-            return Outcome::Stored { cas };
+            return Outcome::Stored { cas, value_len: joined_len };
         }
         // Making room may not take the old item away, so it is pinned meanwhile.
         let key = self.items().key(old).to_vec();
         let head =
             Head { key: &key, client_flags, expiry: self.items().expiry(old), accessed: now, value_len: joined_len };
+        let form = self.items().state(old) & state::BINARY_KEY;
         if !self.pin(old) {
             return Outcome::NotStored;
         }
@@ -388,7 +417,7 @@ impl Shard {
         match outcome {
             // What memcached says when there is no memory for the joined item.
             Outcome::NoMemory => Outcome::NotStored,
-            other => other,
+            other => self.mark_stored(hash, &key, form, other),
         }
     }
 
@@ -410,7 +439,7 @@ impl Shard {
         self.items_mut().write_head(item, head, false);
         self.items_mut().write_value(item, &parts.concat());
         self.publish(hash, item, cas, head.expiry);
-        Outcome::Stored { cas }
+        Outcome::Stored { cas, value_len: head.value_len }
     }
 
     fn join_in_place(&mut self, item: Handle, mode: Mode, value: &[u8], cas: u64) {
@@ -428,8 +457,8 @@ impl Shard {
         items.arena.bytes_mut(at + old_len + value.len(), 2).copy_from_slice(b"\r\n");
         items.set_value_len(item, old_len + value.len());
         items.set_cas(item, cas);
-        let unfetched = items.state(item) & !state::FETCHED;
-        items.set_state(item, unfetched);
+        let fresh = items.state(item) & !(state::FETCHED | state::STALE | state::CLAIMED);
+        items.set_state(item, fresh);
     }
 
     /// Puts `digits` in the place of the value of a small item: in the same chunk where nobody is sending it, padded
@@ -446,17 +475,20 @@ impl Shard {
             target[digits.len()..].fill(b' ');
             items.set_cas(item, cas);
             self.bump(item, now, false);
-            return Outcome::Stored { cas };
+            return Outcome::Stored { cas, value_len: old_len };
         }
         let key = self.items().key(item).to_vec();
+        let form = self.items().state(item) & state::BINARY_KEY;
         let client_flags = self.items().client_flags(item);
         let put = Put { key: &key, client_flags, expiry: self.items().expiry(item), mode: Mode::Set };
-        if self.items().is_large(item) {
+        let outcome = if self.items().is_large(item) {
             let mut padded = digits.to_vec();
             padded.resize(old_len.max(digits.len()), b' ');
-            return self.write(hash, Some(item), &put, &padded, now, cas);
-        }
-        self.write(hash, Some(item), &put, digits, now, cas)
+            self.write(hash, Some(item), &put, &padded, now, cas)
+        } else {
+            self.write(hash, Some(item), &put, digits, now, cas)
+        };
+        self.mark_stored(hash, &key, form, outcome)
     }
 
     /// Frees the item of `key`, live or not; for values that could not be stored.
@@ -472,15 +504,8 @@ impl Shard {
 pub(super) enum Store {
     /// The value as it is.
     Replace,
+    /// The value as it is, with what a stale item leaves to its successor.
+    Succeed(Heritage),
     /// The value joined to this item's.
     Join(Handle),
-}
-
-/// What was found under a key.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Lookup {
-    Found(Handle),
-    Absent,
-    Expired,
-    Flushed,
 }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::clock::{EXPIRED, NEVER, START};
+use crate::command::Delta;
 use crate::slab::classes::ClassId;
 use crate::slab::items::{Handle, state};
 use crate::slab::pages::NO_CLASS;
@@ -157,7 +158,7 @@ fn append_stops_at_the_item_limit() {
 #[test]
 fn cas_without_cas_numbers_never_matches() {
     let store = Store::new(Config { cas: false, ..Config::new(1 << 20, 1) }).expect("address space");
-    assert_eq!(set(&store, b"k", b"v"), Outcome::Stored { cas: 0 });
+    assert_eq!(set(&store, b"k", b"v"), Outcome::Stored { cas: 0, value_len: 1 });
     assert_eq!(cas_of(&store, b"k"), 0);
     assert_eq!(put(&store, Mode::Cas(0), b"k", b"w"), Outcome::Exists);
     assert_eq!(get(&store, b"k").as_deref(), Some(&b"v"[..]));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::large::Chain;
-use super::{Inner, Mode, Outcome, Put, Store};
+use super::{Inner, Mode, Outcome, Put, Store, Terms};
 use crate::clock::Seconds;
 use crate::slab::arena::Arena;
 use crate::slab::items::Head;
@@ -22,6 +22,7 @@ pub struct Upload {
     client_flags: u32,
     expiry: Seconds,
     mode: Mode,
+    terms: Terms,
     /// `None` once finished.
     chain: Option<Chain>,
     /// Value bytes still to come.
@@ -34,6 +35,14 @@ impl Store {
     /// # Errors
     /// [`Outcome::TooLarge`] or [`Outcome::NoMemory`].
     pub fn upload(&self, put: &Put<'_>, value_len: usize, now: Seconds) -> Result<Upload, Outcome> {
+        self.upload_on(&Terms::PLAIN, put, value_len, now)
+    }
+
+    /// The same on further terms.
+    ///
+    /// # Errors
+    /// [`Outcome::TooLarge`] or [`Outcome::NoMemory`].
+    pub fn upload_on(&self, terms: &Terms, put: &Put<'_>, value_len: usize, now: Seconds) -> Result<Upload, Outcome> {
         if !self.fits(put.key.len(), put.client_flags, value_len) {
             return Err(Outcome::TooLarge);
         }
@@ -57,6 +66,7 @@ impl Store {
             client_flags: put.client_flags,
             expiry: put.expiry,
             mode: put.mode,
+            terms: *terms,
             chain: Some(chain),
             left: value_len,
         })
@@ -77,6 +87,11 @@ impl Upload {
     /// How it is to be stored.
     pub fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// What else was asked.
+    pub fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     /// Takes the next bytes of the value, at most [`Upload::left`], from memory.
@@ -131,8 +146,9 @@ impl Upload {
         let Some(chain) = self.chain.take() else { return Outcome::NotStored };
         let put = Put { key: &self.key, client_flags: self.client_flags, expiry: self.expiry, mode: self.mode };
         let store = Store { inner: Arc::clone(&self.inner) };
-        let cas = store.next_cas();
-        self.inner.slots[self.slot].shard.lock().finish_upload(self.hash, &put, chain, now, cas)
+        let cas = store.cas_for(self.terms.next_cas);
+        let mut shard = self.inner.slots[self.slot].shard.lock();
+        shard.finish_upload(self.hash, &put, &self.terms, chain, now, cas)
     }
 }
 

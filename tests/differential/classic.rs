@@ -1,4 +1,4 @@
-//! Classic text commands at random: mostly sound, some with one thing wrong.
+//! Text commands at random, classic and meta: mostly sound, some with one thing wrong.
 //!
 //! Three things are kept out on purpose. Times between 1 and some seconds: they pass between two commands. Lines over
 //! 2048 bytes other than get's: whether the connection closes depends on how the kernel cut the input. And a first
@@ -6,6 +6,7 @@
 
 use crate::case::{Command, Piece};
 use crate::known::Known;
+use crate::meta;
 use crate::random::Random;
 
 /// A command that is not known to be answered differently.
@@ -20,9 +21,10 @@ pub(crate) fn command(random: &mut Random, known: &Known) -> Command {
 
 fn any_command(random: &mut Random) -> Command {
     match random.below(100) {
-        0..30 => storage(random),
-        30..36 => cas(random),
-        36..58 => retrieval(random),
+        0..20 => storage(random),
+        20..24 => cas(random),
+        24..38 => retrieval(random),
+        38..58 => meta::any_command(random),
         58..64 => gat(random),
         64..74 => arithmetic(random),
         74..80 => delete(random),
@@ -181,7 +183,7 @@ fn key(random: &mut Random) -> Vec<u8> {
     }
 }
 
-fn short_key(random: &mut Random) -> Vec<u8> {
+pub(crate) fn short_key(random: &mut Random) -> Vec<u8> {
     random.pick(&[b"abc".as_slice(), b"k", b"key", b"n1", b"counter", b"abcdefghijklmnopqrstuvwxyz"]).to_vec()
 }
 
@@ -209,7 +211,7 @@ fn flags(random: &mut Random) -> &'static [u8] {
 }
 
 /// A value: often a number, mostly short, sometimes at one of the edges of what is stored.
-fn data(random: &mut Random, key_length: usize, flags: &[u8]) -> Vec<u8> {
+pub(crate) fn data(random: &mut Random, key_length: usize, flags: &[u8]) -> Vec<u8> {
     let numbers: [&[u8]; 16] = [
         b"0",
         b"1",
@@ -248,7 +250,7 @@ fn line(random: &mut Random, words: &[&[u8]], noreply: bool) -> Command {
 }
 
 /// Ends a command line: noreply, extra words, blanks, the line end.
-fn finish_line(random: &mut Random, mut bytes: Vec<u8>, noreply: bool) -> Command {
+pub(crate) fn finish_line(random: &mut Random, mut bytes: Vec<u8>, noreply: bool) -> Command {
     if noreply && random.percent(12) {
         bytes.extend_from_slice(b" noreply");
     }

@@ -119,15 +119,15 @@ pub(crate) fn must_come_first(bytes: &[u8]) -> bool {
     long_key || bytes.len() > 1500 || is_http(&words)
 }
 
-/// Whether this is an incr or decr. Behind a read in one connection it starts a new one: memcached pads a number that
+/// Whether this is an incr, decr or ma. Behind a read in one connection it starts a new one: memcached pads a number that
 /// got shorter only when no unsent reply holds the item, which hangs on the cuts. Larder always pads.
 pub(crate) fn is_arithmetic(bytes: &[u8]) -> bool {
-    verb_is(&first_line_words(bytes), &[b"incr", b"decr"])
+    verb_is(&first_line_words(bytes), &[b"incr", b"decr", b"ma"])
 }
 
 /// Whether this is a command that reads values.
 pub(crate) fn is_retrieval(bytes: &[u8]) -> bool {
-    verb_is(&first_line_words(bytes), &[b"get", b"gets", b"gat", b"gats"])
+    verb_is(&first_line_words(bytes), &[b"get", b"gets", b"gat", b"gats", b"mg"])
 }
 
 /// Whether a command must be the last of its connection: it closes it, and a server that closes with input unread

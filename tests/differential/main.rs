@@ -24,6 +24,7 @@ mod classic;
 #[path = "../common/mod.rs"]
 mod common;
 mod known;
+mod meta;
 mod play;
 mod random;
 mod reply;

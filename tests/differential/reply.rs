@@ -22,7 +22,7 @@ impl Uniques {
     }
 }
 
-/// Splits a stream of classic replies into lines and values, with the version hidden and each unique replaced by its
+/// Splits a stream of replies into lines and values, with the version hidden and each unique replaced by its
 /// place: `VALUE k 0 1 #2`. Equal numbers stay equal and different ones different, which is all a client may rely on.
 pub(crate) fn comparable(stream: &[u8], uniques: &mut Uniques, double_line_end: DoubleLineEnd) -> Vec<Vec<u8>> {
     const KEY_REFUSED: &[u8] = b"CLIENT_ERROR bad command line format\r\n";
@@ -39,6 +39,10 @@ pub(crate) fn comparable(stream: &[u8], uniques: &mut Uniques, double_line_end: 
             && replies.last().is_some_and(|last| last == KEY_REFUSED)
         {
             // A quirk of memcached that Larder does not copy.
+        } else if let Some((line, value_len)) = parse_meta(line, uniques) {
+            let (data, after) = rest.split_at(value_len.map_or(0, |len| len.saturating_add(2).min(rest.len())));
+            rest = after;
+            replies.push([&line, data].concat());
         } else if let Some(value) = parse_value(line) {
             let data_end = value.length.saturating_add(2).min(rest.len());
             let (data, after) = rest.split_at(data_end);
@@ -66,6 +70,30 @@ pub(crate) enum DoubleLineEnd {
     Drop,
     /// It is a difference.
     Keep,
+}
+
+/// A line of a meta answer with its unique replaced by its place, and how long the value behind it is.
+fn parse_meta(line: &[u8], uniques: &mut Uniques) -> Option<(Vec<u8>, Option<usize>)> {
+    let words: Vec<&[u8]> = line.strip_suffix(b"\r\n")?.split(|&byte| byte == b' ').collect();
+    let (value_len, flags) = match words.as_slice() {
+        [b"HD" | b"EX" | b"NS" | b"NF", flags @ ..] => (None, flags),
+        [b"VA", len, flags @ ..] => (Some(std::str::from_utf8(len).ok()?.parse().ok()?), flags),
+        [b"ME", key, ..] => return Some(([b"ME ", *key, b" *\r\n"].concat(), None)),
+        _ => return None,
+    };
+    let key = flags.iter().find_map(|flag| flag.strip_prefix(b"k")).unwrap_or_default();
+    let mut same = words[..words.len() - flags.len()].join(&b' ');
+    for flag in flags {
+        same.push(b' ');
+        match flag.strip_prefix(b"c") {
+            Some(unique) if unique != b"0" => {
+                same.extend_from_slice(format!("c#{}", uniques.learn(key, unique)).as_bytes());
+            }
+            _ => same.extend_from_slice(flag),
+        }
+    }
+    same.extend_from_slice(b"\r\n");
+    Some((same, value_len))
 }
 
 struct ValueLine<'a> {

@@ -184,7 +184,3 @@ fn prefixes_count_alike_however_values_arrive() {
         "OK\r\nCLIENT_ERROR bad data chunk\r\nPREFIX a get 0 hit 0 set 1 del 0\r\nEND\r\n"
     });
 }
-
-fn bad_lines(count: usize) -> String {
-    "CLIENT_ERROR bad command line format\r\n".repeat(count)
-}

@@ -6,6 +6,7 @@
 
 mod commands;
 mod lines;
+mod meta;
 mod values;
 
 use std::io::IoSliceMut;
@@ -210,4 +211,9 @@ fn check_closing(input: impl AsRef<[u8]>, expected: impl AsRef<[u8]>) {
     let expected = Played { replies: expected.as_ref().to_vec(), closed: true };
     let whole = check_every_cut(&settings(), input.as_ref(), |played| played);
     compare(&whole, &expected, input.as_ref(), "uncut");
+}
+
+/// So many refusals of lines that are not understood.
+fn bad_lines(count: usize) -> String {
+    "CLIENT_ERROR bad command line format\r\n".repeat(count)
 }

@@ -8,12 +8,13 @@ use memchr::memchr;
 use super::number::{signed_32, unsigned_32, unsigned_64};
 use super::words::Words;
 use crate::command::{Delta, KEY_MAX, Mode};
+use crate::protocol::meta::parse::Command;
 
 /// The shortest line, line end included (1.6.45 refuses `mn\n`).
 const LINE_BYTES_MIN: usize = 4;
 
 /// The longest value a length can name: 2^31 - 3.
-const VALUE_LEN_MAX: i32 = i32::MAX - 2;
+pub(crate) const VALUE_LEN_MAX: i32 = i32::MAX - 2;
 
 /// Whether success and failure are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +150,13 @@ pub enum Request<'a> {
     },
     /// version.
     Version,
+    /// mg, ms, md, ma, me, with the words behind it still to be read.
+    Meta {
+        /// Which.
+        command: Command,
+        /// Everything behind it.
+        arguments: &'a [u8],
+    },
     /// mn: an answer as a barrier.
     Noop,
     /// quit.
@@ -176,6 +184,26 @@ pub enum Reason {
     InvalidDelta,
     /// slabs automove window outside of 3 to 1800.
     InvalidWindow,
+    /// A meta line with more words than there can be.
+    TooManyFlags,
+    /// A meta flag that came before.
+    DuplicateFlag,
+    /// A meta flag that no command knows.
+    InvalidFlag,
+    /// A meta flag whose argument is not a number.
+    BadToken,
+    /// `D` with something else.
+    InvalidNumericDelta,
+    /// `J` with something else.
+    InvalidInitial,
+    /// `b`, and the key is no base64.
+    BadEncodedKey,
+    /// `O` with too much behind it.
+    OpaqueTooLong,
+    /// What ma says of most of these.
+    InvalidOrDuplicateFlag,
+    /// `M` with a letter that the command does not know.
+    InvalidMode(Command),
 }
 
 /// A refused line.
@@ -190,6 +218,11 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// A refusal that is told, of a line with nothing behind it.
+    pub(crate) fn said(reason: Reason) -> Refusal {
+        Refusal::new(reason, Reply::Send)
+    }
+
     fn new(reason: Reason, reply: Reply) -> Refusal {
         Refusal { reason, reply, swallow: 0 }
     }
@@ -217,6 +250,11 @@ pub fn parse(line: &[u8]) -> Result<Request<'_>, Refusal> {
     let (command, arguments) = body.split_at(command_len);
     match command {
         b"get" => keys(arguments, command_len, false),
+        b"mg" => Ok(Request::Meta { command: Command::Get, arguments }),
+        b"ms" => Ok(Request::Meta { command: Command::Set, arguments }),
+        b"md" => Ok(Request::Meta { command: Command::Delete, arguments }),
+        b"ma" => Ok(Request::Meta { command: Command::Arithmetic, arguments }),
+        b"me" => Ok(Request::Meta { command: Command::Debug, arguments }),
         b"gets" => keys(arguments, command_len, true),
         b"gat" => touch_keys(arguments, body, false),
         b"gats" => touch_keys(arguments, body, true),

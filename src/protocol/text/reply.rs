@@ -1,6 +1,7 @@
 //! The lines that answer requests.
 
 use super::parse::Reason;
+use crate::protocol::meta::parse::Command;
 
 /// Lines that never vary, with their CRLF.
 pub mod line {
@@ -45,6 +46,30 @@ pub mod line {
         NON_NUMERIC = "CLIENT_ERROR cannot increment or decrement non-numeric value",
         /// slabs automove window with a number that cannot be.
         INVALID_WINDOW = "CLIENT_ERROR automove window too low or too high",
+        /// A meta line with more words than 20.
+        TOO_MANY_FLAGS = "CLIENT_ERROR options flags are too long",
+        /// A meta flag that came before.
+        DUPLICATE_FLAG = "CLIENT_ERROR duplicate flag",
+        /// A meta flag that no command knows.
+        INVALID_FLAG = "CLIENT_ERROR invalid flag",
+        /// A meta flag whose argument is no number.
+        BAD_TOKEN = "CLIENT_ERROR bad token in command line format",
+        /// `D` whose argument is no number.
+        INVALID_NUMERIC_DELTA = "CLIENT_ERROR invalid numeric delta value",
+        /// `J` whose argument is no number.
+        INVALID_INITIAL = "CLIENT_ERROR invalid numeric initial value",
+        /// A key that is no base64 although it is said to be.
+        BAD_ENCODED_KEY = "CLIENT_ERROR error decoding key",
+        /// An opaque of more than 32 bytes.
+        OPAQUE_TOO_LONG = "CLIENT_ERROR opaque token too long",
+        /// What ma says of most flags that are not sound.
+        INVALID_OR_DUPLICATE_FLAG = "CLIENT_ERROR invalid or duplicate flag",
+        /// ms with another mode than S, E, R, A, P.
+        INVALID_MODE_SET = "CLIENT_ERROR invalid mode for ms M token",
+        /// ma with another mode than I, +, D, -.
+        INVALID_MODE_ARITHMETIC = "CLIENT_ERROR invalid mode for ma M token",
+        /// No room for the number that ma was to create.
+        NO_MEMORY_NEW_NUMBER = "SERVER_ERROR Out of memory allocating new item",
         /// `-F`.
         FLUSH_REFUSED = "CLIENT_ERROR flush_all not allowed",
         /// Above `-I`.
@@ -87,6 +112,17 @@ pub fn refusal(reason: Reason) -> &'static [u8] {
         Reason::InvalidExptime => line::INVALID_EXPTIME,
         Reason::InvalidDelta => line::INVALID_DELTA,
         Reason::InvalidWindow => line::INVALID_WINDOW,
+        Reason::TooManyFlags => line::TOO_MANY_FLAGS,
+        Reason::DuplicateFlag => line::DUPLICATE_FLAG,
+        Reason::InvalidFlag => line::INVALID_FLAG,
+        Reason::BadToken => line::BAD_TOKEN,
+        Reason::InvalidNumericDelta => line::INVALID_NUMERIC_DELTA,
+        Reason::InvalidInitial => line::INVALID_INITIAL,
+        Reason::BadEncodedKey => line::BAD_ENCODED_KEY,
+        Reason::OpaqueTooLong => line::OPAQUE_TOO_LONG,
+        Reason::InvalidOrDuplicateFlag => line::INVALID_OR_DUPLICATE_FLAG,
+        Reason::InvalidMode(Command::Set) => line::INVALID_MODE_SET,
+        Reason::InvalidMode(_) => line::INVALID_MODE_ARITHMETIC,
     }
 }
 

@@ -1,0 +1,158 @@
+//! Storage commands of the text protocols: values that come with their line, values that come later, and what is said
+//! in the end.
+
+use std::borrow::Cow;
+
+use super::text::say;
+use super::{LINE_BYTES_MAX, Outbox, Phase, Session, Step, Uploading, WAITING_VALUE_BYTES, meta};
+use crate::command::KeyForm;
+use crate::exec::Context;
+use crate::protocol::text::parse::Reply;
+use crate::protocol::text::reply::line;
+use crate::store::{Outcome, Put, Terms};
+
+/// A storage command whose line is read.
+#[derive(Debug)]
+pub(super) struct Storing<'a> {
+    pub(super) put: Put<'a>,
+    pub(super) terms: Terms,
+    /// Bytes of the value, without its CRLF.
+    pub(super) value_len: usize,
+    pub(super) tell: Tell<'a>,
+}
+
+/// How its outcome is told.
+#[derive(Debug)]
+pub(super) enum Tell<'a> {
+    /// set and its kin.
+    Classic(Reply),
+    /// ms.
+    Meta(MetaTell<'a>),
+}
+
+/// What the answer to ms returns.
+#[derive(Debug)]
+pub(super) struct MetaTell<'a> {
+    /// The flags as sent.
+    pub(super) flags: Cow<'a, [u8]>,
+    /// Whether success is not told.
+    pub(super) is_quiet: bool,
+    /// How the key is shown.
+    pub(super) key_form: KeyForm,
+    /// Bytes of the value as sent.
+    pub(super) value_len: usize,
+}
+
+impl Tell<'_> {
+    fn into_owned(self) -> Tell<'static> {
+        match self {
+            Tell::Classic(reply) => Tell::Classic(reply),
+            Tell::Meta(tell) => Tell::Meta(MetaTell { flags: Cow::Owned(tell.flags.into_owned()), ..tell }),
+        }
+    }
+
+    /// Of `line`: errors are told to quiet meta requests as well.
+    fn error(&self, out: &mut Outbox, line: &[u8]) {
+        match self {
+            Tell::Classic(reply) => say(out, line, *reply),
+            Tell::Meta(_) => out.say(line),
+        }
+    }
+
+    #[inline]
+    fn outcome(&self, out: &mut Outbox, outcome: Outcome, key: &[u8]) {
+        match (self, outcome) {
+            (_, Outcome::TooLarge) => self.error(out, line::TOO_LARGE),
+            (_, Outcome::NoMemory) => self.error(out, line::NO_MEMORY),
+            (Tell::Meta(tell), _) => meta::say_stored(out, tell, outcome, key),
+            (Tell::Classic(reply), Outcome::Stored { .. }) => say(out, line::STORED, *reply),
+            (Tell::Classic(reply), Outcome::NotStored) => say(out, line::NOT_STORED, *reply),
+            (Tell::Classic(reply), Outcome::Exists) => say(out, line::EXISTS, *reply),
+            (Tell::Classic(reply), Outcome::NotFound) => say(out, line::NOT_FOUND, *reply),
+        }
+    }
+}
+
+impl Session {
+    /// Executes a storage command, or begins to; `behind` is what follows its line of `line_len` bytes.
+    #[inline]
+    pub(super) fn store(
+        &mut self,
+        storing: Storing<'_>,
+        line_len: usize,
+        behind: &[u8],
+        out: &mut Outbox,
+        cx: &Context<'_>,
+    ) -> Step {
+        let Storing { put, terms, value_len, tell } = storing;
+        let need = value_len + 2;
+        if !cx.shared.store.fits(put.key.len(), put.client_flags, value_len) {
+            cx.refuse_store(&terms, &put, Outcome::TooLarge);
+            tell.outcome(out, Outcome::TooLarge, put.key);
+            self.swallow(need);
+            return Step::answered(line_len);
+        }
+        if behind.len() >= need {
+            let (value, end) = behind[..need].split_at(value_len);
+            if end == b"\r\n" {
+                tell.outcome(out, cx.store(&terms, &put, value), put.key);
+            } else {
+                cx.refuse_chunk(&put);
+                tell.error(out, line::BAD_DATA_CHUNK);
+            }
+            return Step::answered(line_len + need);
+        }
+        // A line can fill the buffer that the rest of the value is to be read into, so behind a long one none waits.
+        if line_len <= LINE_BYTES_MAX && behind.len() < WAITING_VALUE_BYTES.min(need) {
+            self.awaits_value = true;
+            return Step::starved(line_len + WAITING_VALUE_BYTES.min(need));
+        }
+        match cx.begin_upload(&terms, &put, value_len) {
+            Ok(upload) => {
+                self.phase = Phase::Upload(Box::new(Uploading { upload, tell: tell.into_owned() }));
+                Step::advanced(line_len)
+            }
+            Err(outcome) => {
+                tell.outcome(out, outcome, put.key);
+                self.swallow(need);
+                Step::answered(line_len)
+            }
+        }
+    }
+
+    /// Takes more of a value that is under way.
+    pub(super) fn receive(&mut self, input: &[u8], out: &mut Outbox, cx: &Context<'_>) -> Step {
+        let Phase::Upload(uploading) = &mut self.phase else { return Step::advanced(0) };
+        let part = input.len().min(uploading.upload.left());
+        let written = uploading.upload.write(&input[..part], cx.now);
+        if written.is_ok() && uploading.upload.left() > 0 {
+            return Step::starved_after(part, 1);
+        }
+        let Some(end) = input.get(part..part + 2).filter(|_| written.is_ok()) else {
+            if written.is_ok() {
+                return Step::starved_after(part, 2);
+            }
+            return self.fail_upload(out, cx);
+        };
+        let Phase::Upload(uploading) = std::mem::take(&mut self.phase) else { return Step::advanced(0) };
+        let Uploading { upload, tell } = *uploading;
+        if end == b"\r\n" {
+            let key = upload.key().to_vec();
+            tell.outcome(out, cx.finish_upload(upload), &key);
+        } else {
+            drop(upload);
+            tell.error(out, line::BAD_DATA_CHUNK);
+        }
+        Step::answered(part + 2)
+    }
+
+    fn fail_upload(&mut self, out: &mut Outbox, cx: &Context<'_>) -> Step {
+        let Phase::Upload(uploading) = std::mem::take(&mut self.phase) else { return Step::advanced(0) };
+        let Uploading { upload, tell } = *uploading;
+        let left = upload.left() + 2;
+        cx.fail_upload(upload);
+        tell.error(out, line::NO_MEMORY);
+        self.swallow(left);
+        Step::answered(0)
+    }
+}

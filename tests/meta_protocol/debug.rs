@@ -1,0 +1,42 @@
+//! me and mn.
+
+use crate::common::check;
+
+#[test]
+fn an_item_is_described_without_being_touched() {
+    check(
+        r"
+        > me none
+        < EN
+        > ms k 1 c
+        > a
+        < HD c$(cas)
+        > me k
+        <* ME k exp=-1 la=0 cas=* fetch=no cls=* size=*
+        > me k extra words
+        <* ME k exp=-1 la=0 cas=* fetch=no cls=* size=*
+        > mg k
+        < HD
+        > me k
+        <* ME k exp=-1 la=0 cas=* fetch=yes cls=* size=*
+        > mg k T1000
+        < HD
+        > me k
+        <* ME k exp=* la=0 cas=* fetch=yes cls=* size=*
+        ",
+    );
+}
+
+#[test]
+fn the_barrier_answers_whatever_follows_it() {
+    check(
+        r"
+        > mn
+        < MN
+        > mn extra words
+        < MN
+        >| mn\n
+        < CLIENT_ERROR bad command line format
+        ",
+    );
+}

@@ -130,7 +130,7 @@ pub(super) static OPTIONS: &[Row] = &[
         })
         .without_effect(),
     Row::option("hashpower", Memory, "logarithm of the hash table's size at the start; 12 to 32")
-        .value("num", "16", |draft, word| word.number(12..=32).map(|power| draft.settings.hashpower = power))
+        .value("num", "", |draft, word| word.number(12..=32).map(|power| draft.settings.hashpower = power))
         .without_effect(),
     Row::option("no_hashexpand", Memory, "do not grow the hash table").without_effect(),
     Row::option("hash_algorithm", Memory, "hash of the keys: jenkins, murmur3 or xxh3")

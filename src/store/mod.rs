@@ -11,6 +11,7 @@
 mod counters;
 mod evict;
 mod fetch;
+mod hot;
 mod index;
 mod large;
 mod lease;
@@ -36,6 +37,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 pub use counters::{ClassCounters, ClassGauges, StoreTotals};
 pub use fetch::{Fetch, Found, Pinned, Visit};
+pub use hot::HotKey;
 pub use lease::Create;
 pub use prefetch::PREFETCH_KEYS;
 pub use remove::{Remains, Removal, RemoveOutcome};

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::counters::{ClassCounters, StoreTotals};
+use super::hot::HotKeys;
 use super::index::Index;
 use super::terms::{Heritage, Missing, Older, Terms};
 use super::{Config, ItemLimit, KeyHasher, Miss, Mode, Outcome, Put};
@@ -64,6 +65,7 @@ pub(super) struct Shard {
     /// Next class whose score is refreshed.
     pub(super) score_at: ClassId,
     pub(super) totals: StoreTotals,
+    pub(super) hot: HotKeys,
     /// Live items by size in steps of [`SIZE_STEP`], when kept (`-o track_sizes`).
     pub(super) sizes: Option<HashMap<u32, i64>>,
 }
@@ -89,6 +91,7 @@ impl Shard {
             sweep_at: 0,
             score_at: 0,
             totals: StoreTotals::default(),
+            hot: HotKeys::new(),
             sizes: config.track_sizes.then(HashMap::new),
         };
         shard.fit_pages();
@@ -255,7 +258,7 @@ impl Shard {
         now: Seconds,
         cas: u64,
     ) -> Outcome {
-        self.begin(now);
+        self.begin_with(hash, put.key, now);
         let old = self.live(hash, put.key, now);
         self.count_set(put, value.len());
         match self.admit(old, put.mode, terms, now) {

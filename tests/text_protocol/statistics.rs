@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::common::{Client, Server, check, check_with};
+use crate::common::{Client, Flavour, Server, check, check_with};
 
 /// What prometheus/memcached_exporter reads of `stats`; collectd's plugin and Munin's read a part of it.
 const GENERAL: &str = "
@@ -301,4 +301,51 @@ fn connections_are_listed_with_address_and_state() {
     states.sort_unstable();
     assert_eq!(states, ["conn_listening", "conn_parse_cmd", "conn_read"]);
     assert_eq!(of_kind(":secs_since_last_cmd").len(), 3);
+}
+
+#[test]
+fn hot_keys_are_those_that_are_asked_for_most() {
+    let server = Server::start(&[]);
+    if server.flavour() == Flavour::Memcached {
+        // Ours alone; memcached answers ERROR, so nobody asks it by accident.
+        check("> stats hotkeys\n< ERROR");
+        return;
+    }
+    let mut client = server.connect();
+    assert_eq!(client.statistics("hotkeys"), [], "nothing is hot in an idle server");
+    // Of ten requests six are for one key (which is not even there), three for another, one for one of thousands.
+    for round in 0..40 {
+        let (first, second) = ("get user:1\r\n".repeat(6), "set b 0 0 1\r\nv\r\n".repeat(3));
+        client.send((0..100).map(|n| format!("{first}{second}get rare:{round}:{n}\r\n")).collect::<String>());
+        client.expect(("END\r\n".repeat(6) + &"STORED\r\n".repeat(3) + "END\r\n").repeat(100));
+    }
+    let rows: HashMap<String, String> = client.statistics("hotkeys").into_iter().collect();
+    assert_eq!(rows["hot:1:key"], "user%3A1");
+    assert_eq!(rows["hot:2:key"], "b");
+    let figure = |name: &str| rows[name].parse::<f64>().expect("a figure");
+    assert!((0.5..0.7).contains(&figure("hot:1:share")), "{rows:?}");
+    assert!((0.2..0.4).contains(&figure("hot:2:share")), "{rows:?}");
+    assert!(figure("hot:1:per_second") > figure("hot:2:per_second"), "{rows:?}");
+    assert!(figure("hot:2:per_second") > 0.0, "{rows:?}");
+    client.send_line("stats reset");
+    client.expect_line("RESET");
+    assert_eq!(client.statistics("hotkeys"), []);
+}
+
+#[test]
+fn hot_keys_are_kept_back_where_keys_may_not_be_listed() {
+    check_with(
+        &["-X"],
+        r"
+        > stats hotkeys
+        # differs: memcached has no such group
+        <larder CLIENT_ERROR stats hotkeys not allowed
+        # differs: memcached has no such group
+        <memcached ERROR
+        > stats detail dump
+        < CLIENT_ERROR stats detail not allowed
+        > stats cachedump 1 0
+        < CLIENT_ERROR stats cachedump not allowed
+        ",
+    );
 }

@@ -3,4 +3,5 @@
 pub mod number;
 pub mod parse;
 pub mod reply;
+pub mod uri;
 pub mod words;

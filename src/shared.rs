@@ -96,11 +96,16 @@ impl Shared {
         })
     }
 
-    /// Background work of a tenth of a second: a part of the expiry sweep, which goes over all memory once a minute,
-    /// a flush that has come due, memory above a lowered limit.
+    /// Background work of a tenth of a second: a part of the expiry sweep, which goes over all memory once a minute, and
+    /// a flush that has come due.
     pub fn maintain(&self) {
         let sweep = if self.settings.lru_crawler { Sweep::On } else { Sweep::Off };
         self.store.maintain(SWEEP_TICKS, sweep, self.clock.now());
+    }
+
+    /// Gives back some of the memory above a lowered limit. True when there is more; see [`Store::shrink`].
+    pub fn shrink(&self) -> bool {
+        self.store.shrink(self.clock.now())
     }
 
     /// The `-v` level now.

@@ -154,6 +154,16 @@ pub struct Settings {
     pub without_effect: Vec<String>,
 }
 
+impl Settings {
+    /// Descriptors that the process needs: one a client, and its own: standard streams, listeners, polls and wakers,
+    /// files, room for more.
+    pub fn descriptors(&self) -> u64 {
+        const FIXED: u64 = 64;
+        const PER_THREAD: u64 = 4;
+        u64::from(self.conn_limit) + FIXED + PER_THREAD * self.threads as u64
+    }
+}
+
 impl Default for Settings {
     fn default() -> Settings {
         Settings {

@@ -69,7 +69,7 @@ impl Shared {
     /// # Errors
     /// When the store's memory cannot be reserved.
     pub fn new(settings: Settings) -> io::Result<Shared> {
-        let roster_size = settings.conn_limit as usize + 256;
+        let roster_size = settings.descriptors() as usize;
         let store = Store::new(Config {
             item_max_bytes: settings.item_size_max_bytes,
             cas: settings.cas,

@@ -59,7 +59,7 @@ impl Session {
         };
         match command {
             Command::Get => asked.get(out, cx),
-            Command::Set => return self.store(asked.storing(*value_len, cx), line_len, behind, out, cx),
+            Command::Set => return self.store(&asked.storing(*value_len, cx), line_len, behind, out, cx),
             Command::Delete => asked.delete(out, cx),
             Command::Arithmetic => asked.add_delta(out, cx),
             Command::Debug => asked.debug(out, cx),

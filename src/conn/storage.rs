@@ -44,10 +44,10 @@ pub(super) struct MetaTell<'a> {
 }
 
 impl Tell<'_> {
-    fn into_owned(self) -> Tell<'static> {
+    fn to_owned(&self) -> Tell<'static> {
         match self {
-            Tell::Classic(reply) => Tell::Classic(reply),
-            Tell::Meta(tell) => Tell::Meta(MetaTell { flags: Cow::Owned(tell.flags.into_owned()), ..tell }),
+            Tell::Classic(reply) => Tell::Classic(*reply),
+            Tell::Meta(tell) => Tell::Meta(MetaTell { flags: Cow::Owned(tell.flags.to_vec()), ..*tell }),
         }
     }
 
@@ -78,16 +78,17 @@ impl Session {
     #[inline]
     pub(super) fn store(
         &mut self,
-        storing: Storing<'_>,
+        storing: &Storing<'_>,
         line_len: usize,
         behind: &[u8],
         out: &mut Outbox,
         cx: &Context<'_>,
     ) -> Step {
         let Storing { put, terms, value_len, tell } = storing;
+        let value_len = *value_len;
         let need = value_len + 2;
         if !cx.shared.store.fits(put.key.len(), put.client_flags, value_len) {
-            cx.refuse_store(&terms, &put, Outcome::TooLarge);
+            cx.refuse_store(terms, put, Outcome::TooLarge);
             tell.outcome(out, Outcome::TooLarge, put.key);
             self.swallow(need);
             return Step::answered(line_len);
@@ -95,9 +96,9 @@ impl Session {
         if behind.len() >= need {
             let (value, end) = behind[..need].split_at(value_len);
             if end == b"\r\n" {
-                tell.outcome(out, cx.store(&terms, &put, value), put.key);
+                tell.outcome(out, cx.store(terms, put, value), put.key);
             } else {
-                cx.refuse_chunk(&put);
+                cx.refuse_chunk(put);
                 tell.error(out, line::BAD_DATA_CHUNK);
             }
             return Step::answered(line_len + need);
@@ -107,9 +108,9 @@ impl Session {
             self.awaits_value = true;
             return Step::starved(line_len + WAITING_VALUE_BYTES.min(need));
         }
-        match cx.begin_upload(&terms, &put, value_len) {
+        match cx.begin_upload(terms, put, value_len) {
             Ok(upload) => {
-                self.phase = Phase::Upload(Box::new(Uploading { upload, tell: tell.into_owned() }));
+                self.phase = Phase::Upload(Box::new(Uploading { upload, tell: tell.to_owned() }));
                 Step::advanced(line_len)
             }
             Err(outcome) => {

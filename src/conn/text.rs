@@ -48,7 +48,7 @@ impl Session {
                 let step = self.keys(line, &input[keys_at..], out, cx);
                 Step { consumed: step.consumed + keys_at, ..step }
             }
-            Ok(Request::Store(store_line)) => self.store(storing(&store_line, cx), request_line.len(), behind, out, cx),
+            Ok(Request::Store(store_line)) => self.store(&storing(&store_line, cx), request_line.len(), behind, out, cx),
             Ok(Request::Meta { command, arguments }) => {
                 self.meta(command, arguments, request_line.len(), behind, out, cx)
             }
@@ -131,7 +131,7 @@ impl Session {
                 self.phase = Phase::Keys(keys);
                 return Step::full(at);
             }
-            if cx.fetch(key, fetch, |found| value_reply(out, key, found, keys.with_cas)) == Some(Given::Not) {
+            if cx.fetch(key, &fetch, |found| value_reply(out, key, found, keys.with_cas)) == Some(Given::Not) {
                 out.say(line::NO_MEMORY_GET);
                 self.phase = Phase::SkipLine;
                 return Step::advanced(at);
@@ -226,7 +226,7 @@ fn execute(request: &Request<'_>, out: &mut Outbox, cx: &Context<'_>) {
         },
         Request::Touch { key, exptime, reply } => {
             let fetch = Fetch::touch(cx.shared.clock.expiry(exptime, cx.now));
-            let touched = cx.fetch(key, fetch, |_| ()).is_some();
+            let touched = cx.fetch(key, &fetch, |_| ()).is_some();
             say(out, if touched { line::TOUCHED } else { line::NOT_FOUND }, reply);
         }
         Request::FlushAll { exptime, reply } => match cx.flush_all(|| exptime) {

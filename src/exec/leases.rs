@@ -48,7 +48,7 @@ impl Context<'_> {
             created = found.created();
             result
         };
-        let result = self.shared.store.fetch(key, look.fetch, self.now, read);
+        let result = self.shared.store.fetch(key, &look.fetch, self.now, read);
         // A miss counts as one of get, whatever was asked, and what was created counts as a hit (1.6.45).
         let counters = self.counters;
         if result.is_ok() && look.fetch.touch.is_some() {

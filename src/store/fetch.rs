@@ -169,7 +169,7 @@ impl Store {
     pub fn fetch<R>(
         &self,
         key: &[u8],
-        how: Fetch,
+        how: &Fetch,
         now: Seconds,
         read: impl FnOnce(&mut Found<'_>) -> R,
     ) -> Result<R, Miss> {

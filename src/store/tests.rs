@@ -27,7 +27,7 @@ fn put(store: &Store, mode: Mode, key: &[u8], value: &[u8]) -> Outcome {
 
 fn get_at(store: &Store, key: &[u8], now: Seconds) -> Option<Vec<u8>> {
     let mut value = Vec::new();
-    store.fetch(key, Fetch::GET, now, |found| found.copy_to(&mut value)).ok()?;
+    store.fetch(key, &Fetch::GET, now, |found| found.copy_to(&mut value)).ok()?;
     assert!(value.ends_with(b"\r\n"));
     value.truncate(value.len() - 2);
     Some(value)
@@ -38,7 +38,7 @@ fn get(store: &Store, key: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn cas_of(store: &Store, key: &[u8]) -> u64 {
-    store.fetch(key, Fetch::GET, NOW, |found| found.cas()).expect("present")
+    store.fetch(key, &Fetch::GET, NOW, |found| found.cas()).expect("present")
 }
 
 /// Recounts everything that is kept incrementally.
@@ -136,7 +136,7 @@ fn append_keeps_flags_and_expiry_of_old_item() {
     for value in [&b"b"[..], &[b'c'; 500], &[b'd'; 70_000]] {
         let more = Put { key: b"k", client_flags: 7, expiry: 99, mode: Mode::Append };
         assert!(matches!(store.put(&more, value, NOW), Outcome::Stored { .. }));
-        let seen = store.fetch(b"k", Fetch::GET, NOW, |found| (found.client_flags(), found.expiry()));
+        let seen = store.fetch(b"k", &Fetch::GET, NOW, |found| (found.client_flags(), found.expiry()));
         assert_eq!(seen, Ok((42, 50)));
     }
     assert_eq!(get(&store, b"k").map(|value| value.len()), Some(1 + 1 + 500 + 70_000));
@@ -204,9 +204,9 @@ fn items_expire_and_can_be_touched() {
     until(b"dead", EXPIRED);
     assert!(get_at(&store, b"dead", NOW).is_none());
     assert!(get_at(&store, b"short", 9).is_some());
-    assert_eq!(store.fetch(b"long", Fetch::touch(40), 9, |_| ()), Ok(()));
-    assert_eq!(store.fetch(b"short", Fetch::GET, 10, |_| ()), Err(Miss::Expired));
-    assert_eq!(store.fetch(b"short", Fetch::GET, 10, |_| ()), Err(Miss::Absent));
+    assert_eq!(store.fetch(b"long", &Fetch::touch(40), 9, |_| ()), Ok(()));
+    assert_eq!(store.fetch(b"short", &Fetch::GET, 10, |_| ()), Err(Miss::Expired));
+    assert_eq!(store.fetch(b"short", &Fetch::GET, 10, |_| ()), Err(Miss::Absent));
     assert!(get_at(&store, b"long", 39).is_some());
     assert!(get_at(&store, b"long", 40).is_none());
     verify(&store);
@@ -217,7 +217,7 @@ fn flush_kills_what_was_stored_and_nothing_later() {
     let store = store(1 << 20);
     set(&store, b"a", &[b'x'; 100_000]);
     set(&store, b"b", b"small");
-    let mut pinned = store.fetch(b"a", Fetch::GET, NOW, |found| found.pin()).expect("present").expect("pinned");
+    let mut pinned = store.fetch(b"a", &Fetch::GET, NOW, |found| found.pin()).expect("present").expect("pinned");
     store.flush(NOW, NOW);
     assert!(get(&store, b"a").is_none() && get(&store, b"b").is_none());
     assert_eq!(store.totals().bytes, 0);
@@ -609,7 +609,7 @@ fn apply(store: &Store, model: &mut Model, pins: &mut Vec<(Pinned, Vec<u8>)>, op
             }
         }
         Op::Pin { key } => {
-            if let Ok(Some(pinned)) = store.fetch(&key_of(key), Fetch::GET, now, |found| found.pin()) {
+            if let Ok(Some(pinned)) = store.fetch(&key_of(key), &Fetch::GET, now, |found| found.pin()) {
                 pins.push((pinned, model.values[&key].0.clone()));
             }
         }
@@ -625,7 +625,7 @@ fn apply(store: &Store, model: &mut Model, pins: &mut Vec<(Pinned, Vec<u8>)>, op
         }
         Op::Touch { key, ttl } => {
             let expiry = if ttl == 0 { NEVER } else { now + ttl };
-            if store.fetch(&key_of(key), Fetch::touch(expiry), now, |_| ()).is_ok() {
+            if store.fetch(&key_of(key), &Fetch::touch(expiry), now, |_| ()).is_ok() {
                 model.values.get_mut(&key).expect("touched what was there").1 = expiry;
             }
         }

@@ -48,7 +48,9 @@ impl Session {
                 let step = self.keys(line, &input[keys_at..], out, cx);
                 Step { consumed: step.consumed + keys_at, ..step }
             }
-            Ok(Request::Store(store_line)) => self.store(&storing(&store_line, cx), request_line.len(), behind, out, cx),
+            Ok(Request::Store(store_line)) => {
+                self.store(&storing(&store_line, cx), request_line.len(), behind, out, cx)
+            }
             Ok(Request::Meta { command, arguments }) => {
                 self.meta(command, arguments, request_line.len(), behind, out, cx)
             }

@@ -9,7 +9,8 @@
 //!
 //! Modules in layer order; each leans on those above it:
 //!
-//! * [`clock`], [`command`]: seconds since start; the words that protocols and store share.
+//! * [`clock`], [`command`], [`uri`], [`exit_status`]: seconds since start; the words that protocols and store share;
+//!   keys made fit to be shown; what the process ends with.
 //! * [`sys`]: the edge to the operating system, one function a call.
 //! * [`settings`]: what the operator asked for, as plain data.
 //! * `slab`: size classes, the arena, how an item lies in its chunk. The `unsafe` of the store is here.
@@ -36,6 +37,7 @@ pub mod command;
 pub mod conn;
 pub mod crawler;
 pub mod exec;
+pub mod exit_status;
 pub mod net;
 pub mod protocol;
 pub mod server;
@@ -45,4 +47,5 @@ mod slab;
 pub mod stats;
 pub mod store;
 pub mod sys;
+pub mod uri;
 pub mod watch;

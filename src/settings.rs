@@ -103,7 +103,7 @@ pub struct Settings {
     /// `-N`.
     pub napi_ids: u32,
 
-    /// `-o hashpower`, shown only.
+    /// `-o hashpower`, shown only; 0 when it was not given, as memcached shows it.
     pub hashpower: u32,
     /// `-o hash_algorithm`, shown only.
     pub hash_algorithm: String,
@@ -154,6 +154,16 @@ pub struct Settings {
     pub without_effect: Vec<String>,
 }
 
+impl Settings {
+    /// Descriptors that the process needs: one a client, and its own: standard streams, listeners, polls and wakers,
+    /// files, room for more.
+    pub fn descriptors(&self) -> u64 {
+        const FIXED: u64 = 64;
+        const PER_THREAD: u64 = 4;
+        u64::from(self.conn_limit) + FIXED + PER_THREAD * self.threads as u64
+    }
+}
+
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
@@ -194,7 +204,7 @@ impl Default for Settings {
             sasl: false,
             auth_file: None,
             napi_ids: 0,
-            hashpower: 16,
+            hashpower: 0,
             hash_algorithm: "murmur3".to_owned(),
             slab_reassign: true,
             slab_automove: 1,

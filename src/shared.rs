@@ -108,7 +108,7 @@ impl Shared {
     /// # Errors
     /// When the store's memory cannot be reserved.
     pub fn new(settings: Settings) -> io::Result<Shared> {
-        let roster_size = settings.conn_limit as usize + 256;
+        let roster_size = settings.descriptors() as usize;
         let watch = Watch::new(settings.threads, settings.worker_logbuf_bytes as usize);
         let store = Store::new(Config {
             observer: Some(Arc::<Watch>::clone(&watch)),
@@ -140,12 +140,17 @@ impl Shared {
         })
     }
 
-    /// Background work of a tenth of a second: a part of the expiry sweep, which goes over all memory once a minute,
-    /// a flush that has come due, memory above a lowered limit; and a whole sweep where a client asked for one.
+    /// Background work of a tenth of a second: a part of the expiry sweep, which goes over all memory once a minute, a
+    /// flush that has come due; and a whole sweep where a client asked for one.
     pub fn maintain(&self) {
         let sweep = if self.crawler.is_enabled() { Sweep::On } else { Sweep::Off };
         self.store.maintain(SWEEP_TICKS, sweep, self.clock.now());
         self.crawler.sweep(|classes| self.store.sweep_classes(classes, self.clock.now()));
+    }
+
+    /// Gives back some of the memory above a lowered limit. True when there is more; see [`Store::shrink`].
+    pub fn shrink(&self) -> bool {
+        self.store.shrink(self.clock.now())
     }
 
     /// The `-v` level now.

@@ -4,19 +4,14 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+use crate::contestant::arguments::CommonArguments;
+
 /// Compare Larder with memcached: the same loads, interleaved, and the server's processor time beside each other.
 #[derive(Debug, Parser)]
 #[command(name = "compare")]
 pub(crate) struct Arguments {
-    /// The Larder to measure; by default the one that cargo has just built
-    #[arg(long, value_name = "PATH", default_value = env!("CARGO_BIN_EXE_larder"))]
-    pub(crate) larder: PathBuf,
-    /// The memcached to compare with
-    #[arg(long, value_name = "PATH", default_value = "memcached")]
-    pub(crate) memcached: PathBuf,
-    /// More arguments for Larder, separated by blanks
-    #[arg(long, value_name = "WORDS", default_value = "", allow_hyphen_values = true)]
-    pub(crate) larder_args: String,
+    #[command(flatten)]
+    pub(crate) common: CommonArguments,
     /// Measure `memcached -R 100` as well
     #[arg(long)]
     pub(crate) tuned: bool,
@@ -29,12 +24,6 @@ pub(crate) struct Arguments {
     /// Length of one measurement
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = span)]
     pub(crate) seconds: f64,
-    /// Threads of the servers
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) threads: usize,
-    /// Only rows whose name contains one of these words, separated by commas; `=name` is the whole name
-    #[arg(long, value_name = "PATTERN", default_value = "")]
-    pub(crate) rows: String,
     /// Three rounds of half a second
     #[arg(long)]
     pub(crate) quick: bool,
@@ -44,12 +33,6 @@ pub(crate) struct Arguments {
     /// Write the figures of every round to this file as well
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    /// Print the names of the rows and what they ask, and do nothing else
-    #[arg(long)]
-    pub(crate) list: bool,
-    /// Cargo says this to every bench target
-    #[arg(long, hide = true)]
-    pub(crate) bench: bool,
 }
 
 impl Arguments {
@@ -61,14 +44,6 @@ impl Arguments {
     /// Seconds of one measurement, after `--quick`.
     pub(crate) fn seconds(&self) -> f64 {
         if self.quick { self.seconds.min(0.5) } else { self.seconds }
-    }
-
-    /// Whether `--rows` selects this name.
-    pub(crate) fn selects(&self, name: &str) -> bool {
-        self.rows.split(',').any(|pattern| match pattern.strip_prefix('=') {
-            Some(whole) => whole == name,
-            None => name.contains(pattern),
-        })
     }
 }
 

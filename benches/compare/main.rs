@@ -22,39 +22,24 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use arguments::Arguments;
+use contestant::arguments::verdict;
 use contestant::process::Contestant;
 use contestant::stats::OldAnchor;
+use rows::Row;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if arguments.list {
-        for row in rows::all() {
-            println!("{:<18} {}", row.name, row.question);
-        }
-        return ExitCode::SUCCESS;
-    }
-    match compare(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("compare: {why}");
-            ExitCode::FAILURE
-        }
-    }
+    arguments.common.run("compare", rows::all(), |rows| compare(&arguments, rows))
 }
 
 /// A row that fails does not keep the others from being measured.
-fn compare(arguments: &Arguments) -> Result<(), String> {
-    let mut rows = rows::all();
-    rows.retain(|row| arguments.selects(row.name));
-    if rows.is_empty() {
-        return Err(format!("no row matches {:?}; see --list", arguments.rows));
-    }
+fn compare(arguments: &Arguments, rows: &[Row]) -> Result<(), String> {
     let contestants = contestants(arguments);
     announce(arguments, &contestants)?;
     let mut failed = Vec::new();
     let mut figures = String::new();
     println!("{}", print::head());
-    for row in &rows {
+    for row in rows {
         match measure::row(row, &contestants, arguments) {
             Ok(series) => {
                 println!("{}", print::row(row, &contestants, &series));
@@ -69,23 +54,15 @@ fn compare(arguments: &Arguments) -> Result<(), String> {
     if let Some(path) = &arguments.json {
         fs::write(path, figures).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     }
-    if failed.is_empty() { Ok(()) } else { Err(format!("rows failed: {}", failed.join(", "))) }
+    verdict(&failed)
 }
 
 /// The anchor first.
 fn contestants(arguments: &Arguments) -> Vec<Contestant> {
-    let memcached = Contestant { name: "memcached".into(), program: arguments.memcached.clone(), arguments: vec![] };
+    let memcached = arguments.common.anchor();
     let tuned =
         Contestant { name: "memcached -R 100".into(), arguments: vec!["-R".into(), "100".into()], ..memcached.clone() };
-    let challenger = if arguments.null {
-        memcached.clone()
-    } else {
-        Contestant {
-            name: Contestant::LARDER.into(),
-            program: arguments.larder.clone(),
-            arguments: arguments.larder_args.split_whitespace().map(str::to_owned).collect(),
-        }
-    };
+    let challenger = if arguments.null { memcached.clone() } else { arguments.common.larder() };
     let mut contestants = vec![memcached, challenger];
     if arguments.tuned {
         contestants.insert(1, tuned);
@@ -96,7 +73,7 @@ fn contestants(arguments: &Arguments) -> Vec<Contestant> {
 /// Says what is compared with what, and starts each once, so that a missing program is told before the first row.
 fn announce(arguments: &Arguments, contestants: &[Contestant]) -> Result<(), String> {
     for contestant in contestants {
-        let server = contestant.start(arguments.threads, 64, 64)?;
+        let server = contestant.start(arguments.common.threads, 64, 64)?;
         println!("{}: version {}, {}", contestant.name, server.version(), contestant.program.display());
         if contestant.name == "memcached"
             && let Some(warning) = OldAnchor::of(server.version())
@@ -104,7 +81,7 @@ fn announce(arguments: &Arguments, contestants: &[Contestant]) -> Result<(), Str
             println!("WARNING: {warning}");
         }
     }
-    let (rounds, seconds, threads) = (arguments.rounds(), arguments.seconds(), arguments.threads);
+    let (rounds, seconds, threads) = (arguments.rounds(), arguments.seconds(), arguments.common.threads);
     println!(
         "{rounds} rounds of {seconds} s, servers with -t {threads}, medians; ratio: cpu µs per key to memcached's"
     );

@@ -76,7 +76,7 @@ pub(crate) fn row(row: &Row, contestants: &[Contestant], arguments: &Arguments) 
 impl Rig {
     fn set_up(row: &Row, contestant: &Contestant, arguments: &Arguments) -> Result<Self, String> {
         let pin = Pin::wanted(arguments.pin);
-        let server = pin.on_server(|| contestant.start(arguments.threads, row.memory_mb, CONNECTIONS_MAX))?;
+        let server = pin.on_server(|| contestant.start(arguments.common.threads, row.memory_mb, CONNECTIONS_MAX))?;
         fill(row, &server)?;
         server.settle().map_err(|error| error.to_string())?;
         let fleet = Fleet::connect(server.address(), row.connections).map_err(|error| error.to_string())?;

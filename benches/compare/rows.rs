@@ -1,5 +1,6 @@
 //! The rows of the speed table: which load each one is, and what we owe in it.
 
+use crate::contestant::arguments::Named;
 use crate::contestant::table::Target;
 use crate::load::popularity::Popularity;
 use crate::load::protocol::Dialect;
@@ -20,6 +21,16 @@ pub(crate) struct Row {
     pub(crate) workload: Workload,
     /// Server processor time per key, as a ratio to memcached's.
     pub(crate) target: Target,
+}
+
+impl Named for Row {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn question(&self) -> &'static str {
+        self.question
+    }
 }
 
 /// All rows, in the order of the table.

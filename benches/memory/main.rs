@@ -19,43 +19,29 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use arguments::Arguments;
+use contestant::arguments::verdict;
 use contestant::process::Contestant;
 use contestant::table::figure;
 use rows::Row;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if arguments.list {
-        for row in rows::all() {
-            println!("{:<10} {}", row.name, row.question);
-        }
-        return ExitCode::SUCCESS;
-    }
-    match measure(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("memory: {why}");
-            ExitCode::FAILURE
-        }
-    }
+    arguments.common.run("memory", rows::all(), |rows| measure(&arguments, rows))
 }
 
-fn measure(arguments: &Arguments) -> Result<(), String> {
-    let mut rows = rows::all();
-    rows.retain(|row| arguments.selects(row.name));
-    if rows.is_empty() {
-        return Err(format!("no row matches {:?}; see --list", arguments.rows));
-    }
+/// A row that fails does not keep the others from being measured.
+fn measure(arguments: &Arguments, rows: &[Row]) -> Result<(), String> {
+    let threads = arguments.common.threads;
     let contestants = contestants(arguments);
     for contestant in &contestants {
-        let server = contestant.start(arguments.threads, 64, 64)?;
+        let server = contestant.start(threads, 64, 64)?;
         println!("{}: version {}, {}", contestant.name, server.version(), contestant.program.display());
     }
-    println!("16-byte keys, servers with -t {}", arguments.threads);
+    println!("16-byte keys, servers with -t {}", threads);
     println!("{:<10} {:<43}{:>11}{:>11}{:>8}{:>9}{:>9}", "", "", "memcached", "larder", "ratio", "must", "goal");
     let mut failed = Vec::new();
-    for row in &rows {
-        match line(row, &contestants, arguments.threads) {
+    for row in rows {
+        match line(row, &contestants, threads) {
             Ok(line) => println!("{line}"),
             Err(why) => {
                 println!("{:<10} FAILED: {why}", row.name);
@@ -63,18 +49,13 @@ fn measure(arguments: &Arguments) -> Result<(), String> {
             }
         }
     }
-    if failed.is_empty() { Ok(()) } else { Err(format!("rows failed: {}", failed.join(", "))) }
+    verdict(&failed)
 }
 
 /// The anchor first.
 fn contestants(arguments: &Arguments) -> Vec<Contestant> {
-    let memcached = Contestant { name: "memcached".into(), program: arguments.memcached.clone(), arguments: vec![] };
-    let larder = Contestant {
-        name: Contestant::LARDER.into(),
-        program: arguments.larder.clone(),
-        arguments: arguments.larder_args.split_whitespace().map(str::to_owned).collect(),
-    };
-    if arguments.null { vec![memcached] } else { vec![memcached, larder] }
+    let memcached = arguments.common.anchor();
+    if arguments.null { vec![memcached] } else { vec![memcached, arguments.common.larder()] }
 }
 
 fn line(row: &Row, contestants: &[Contestant], threads: usize) -> Result<String, String> {

@@ -1,5 +1,6 @@
 //! The rows of the memory table.
 
+use crate::contestant::arguments::Named;
 use crate::contestant::process::Contestant;
 use crate::contestant::table::Target;
 use crate::idle;
@@ -16,6 +17,16 @@ pub(crate) struct Row {
     pub(crate) probe: Probe,
     /// In the unit of the figure.
     pub(crate) target: Target,
+}
+
+impl Named for Row {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn question(&self) -> &'static str {
+        self.question
+    }
 }
 
 /// A way to measure.

@@ -10,16 +10,18 @@ use clap::builder::ValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command};
 
+use super::Exit;
 use super::flags::FLAGS;
 use super::row::{Name, Row, Takes};
-use super::{EXIT_FAILURE, Exit};
+use crate::exit_status;
 
 /// Cuts the command line; the first word is the program's name.
 ///
 /// # Errors
 /// An unknown flag, an ambiguous one, a value too many or missing: exit status 1 as in memcached.
 pub(super) fn read<I: IntoIterator<Item = OsString>>(args: I) -> Result<Vec<(&'static Row, Option<OsString>)>, Exit> {
-    let matches = command().try_get_matches_from(args).map_err(|error| Exit::refusal(EXIT_FAILURE, reason(&error)))?;
+    let matches =
+        command().try_get_matches_from(args).map_err(|error| Exit::refusal(exit_status::FAILURE, reason(&error)))?;
     let mut given: Vec<(usize, &'static Row, Option<OsString>)> = Vec::new();
     for row in FLAGS {
         let id = id(row);

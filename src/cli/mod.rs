@@ -29,11 +29,6 @@ use std::process::ExitCode;
 use crate::settings::{ProtocolChoice, Settings};
 use draft::Draft;
 
-/// A command line was wrong in a way for which memcached ends with 1.
-const EXIT_FAILURE: i32 = 1;
-/// A command line was wrong in a way for which memcached ends with sysexits' EX_USAGE.
-const EXIT_USAGE: i32 = 64;
-
 /// Why the process ends before it serves anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exit {

@@ -5,10 +5,11 @@
 
 use std::ffi::OsStr;
 
+use super::Exit;
 use super::draft::Draft;
 use super::row::Group::{Memory, Network, Process, Requests};
 use super::row::{Name, Row};
-use super::{EXIT_FAILURE, Exit};
+use crate::exit_status;
 
 /// Reads `name`, `name=value`, ... with commas between them, in order: `no_modern,lru_crawler` is not
 /// `lru_crawler,no_modern`.
@@ -22,10 +23,10 @@ pub(super) fn read(draft: &mut Draft, list: &str) -> Result<(), Exit> {
             Some((name, value)) => (name, Some(OsStr::new(value))),
             None => (word, None),
         };
-        let row = OPTIONS
-            .iter()
-            .find(|row| matches!(row.name, Name::Option(known) if known == name))
-            .ok_or_else(|| Exit::refusal(EXIT_FAILURE, format!("Illegal suboption {word:?}; larder -h lists them")))?;
+        let row =
+            OPTIONS.iter().find(|row| matches!(row.name, Name::Option(known) if known == name)).ok_or_else(|| {
+                Exit::refusal(exit_status::FAILURE, format!("Illegal suboption {word:?}; larder -h lists them"))
+            })?;
         row.apply(draft, value)?;
     }
     Ok(())
@@ -134,7 +135,7 @@ pub(super) static OPTIONS: &[Row] = &[
         })
         .without_effect(),
     Row::option("hashpower", Memory, "logarithm of the hash table's size at the start; 12 to 32")
-        .value("num", "16", |draft, word| word.number(12..=32).map(|power| draft.settings.hashpower = power))
+        .value("num", "", |draft, word| word.number(12..=32).map(|power| draft.settings.hashpower = power))
         .without_effect(),
     Row::option("no_hashexpand", Memory, "do not grow the hash table").without_effect(),
     Row::option("hash_algorithm", Memory, "hash of the keys: jenkins, murmur3 or xxh3")

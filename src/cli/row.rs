@@ -2,9 +2,10 @@
 
 use std::ffi::OsStr;
 
+use super::Exit;
 use super::draft::Draft;
 use super::word::Word;
-use super::{EXIT_FAILURE, EXIT_USAGE, Exit};
+use crate::exit_status;
 use crate::settings::Settings;
 
 /// How the operator calls it.
@@ -96,12 +97,12 @@ impl Row {
     /// A flag; `long` may be empty. A wrong value ends with 64.
     pub(super) const fn flag(short: char, long: &'static str, group: Group, help: &'static str) -> Row {
         let long = if long.is_empty() { None } else { Some(long) };
-        Row::new(Name::Flag { short, long }, group, help, EXIT_USAGE)
+        Row::new(Name::Flag { short, long }, group, help, exit_status::USAGE)
     }
 
     /// A word of the list after `-o`. A wrong value ends with 1.
     pub(super) const fn option(name: &'static str, group: Group, help: &'static str) -> Row {
-        Row::new(Name::Option(name), group, help, EXIT_FAILURE)
+        Row::new(Name::Option(name), group, help, exit_status::FAILURE)
     }
 
     const fn new(name: Name, group: Group, help: &'static str, wrong_value: i32) -> Row {
@@ -169,7 +170,7 @@ impl Row {
 
     /// A wrong value ends with 1 instead of 64.
     pub(super) const fn wrong_value_exits_1(mut self) -> Row {
-        self.wrong_value = EXIT_FAILURE;
+        self.wrong_value = exit_status::FAILURE;
         self
     }
 

@@ -1,10 +1,11 @@
 //! What flags mean and forbid together, after all of them have been read.
 
+use super::Exit;
 use super::draft::Draft;
 use super::row::Effect;
 use super::slab_sizes;
 use super::word::size;
-use super::{EXIT_USAGE, Exit};
+use crate::exit_status;
 use crate::net::listen_spec::ListenTls;
 use crate::settings::ProtocolChoice;
 
@@ -38,7 +39,7 @@ pub(super) fn settle(draft: &mut Draft) {
 /// The first rule that is broken, with exit status 64 as in memcached.
 pub(super) fn judge(draft: &Draft) -> Result<(), Exit> {
     for rule in RULES {
-        rule(draft).map_err(|why| Exit::refusal(EXIT_USAGE, why))?;
+        rule(draft).map_err(|why| Exit::refusal(exit_status::USAGE, why))?;
     }
     Ok(())
 }
@@ -54,7 +55,7 @@ pub(super) fn refuse_missing_features(draft: &Draft) -> Result<(), Exit> {
             && row.wanted(&draft.settings)
         {
             return Err(Exit::refusal(
-                EXIT_USAGE,
+                exit_status::USAGE,
                 format!("{} ({feature}) is not available in this version; {instead}", row.label()),
             ));
         }

@@ -35,6 +35,8 @@ pub(super) fn answer(arguments: &[u8], out: &mut Outbox, cx: &Context<'_>) {
         match group {
             b"items" => say_all(&stats::classes::items(cx.shared, cx.now), out),
             b"slabs" => say_all(&stats::classes::slabs(cx.shared, cx.now), out),
+            b"hotkeys" if !cx.shared.settings.dumping => out.say(line::HOTKEYS_REFUSED),
+            b"hotkeys" => say_all(&stats::hot_keys::all(cx.shared, cx.now), out),
             b"sizes" => say_all(&stats::classes::sizes(cx.shared), out),
             _ => out.say(line::ERROR),
         }

@@ -2,18 +2,6 @@
 
 use std::fmt;
 
-/// Exit statuses of sysexits.h that memcached uses.
-pub mod status {
-    /// Everything else that is wrong.
-    pub const FAILURE: i32 = 1;
-    /// The command line asks for something impossible.
-    pub const USAGE: i32 = 64;
-    /// No such user (`-u`).
-    pub const NO_USER: i32 = 67;
-    /// The operating system refused.
-    pub const OS_ERROR: i32 = 71;
-}
-
 /// A failed start.
 #[derive(Debug)]
 pub struct Failure {

@@ -19,11 +19,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use failure::{Failure, status};
+pub use failure::Failure;
 
 use signals::{Signals, Wish};
 use threads::{Ending, Threads};
 
+use crate::exit_status;
 use crate::net::listen::{self, ListenSocket, Listener, UdpListener};
 use crate::net::port_file;
 use crate::net::udp;
@@ -61,7 +62,7 @@ struct Running {
 fn start(settings: Settings) -> Result<Running, Failure> {
     if settings.large_pages && !huge_pages::are_available() {
         return Err(Failure::new(
-            status::FAILURE,
+            exit_status::FAILURE,
             "-L: the kernel has huge pages switched off; enable them or go without",
         ));
     }
@@ -81,16 +82,17 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     listen::warn_if_exposed(&listeners, &settings);
     udp::warn_if_exposed(&udp_listeners);
     let signals = Signals::install()
-        .map_err(|error| Failure::new(status::OS_ERROR, format_args!("cannot handle signals: {error}")))?;
+        .map_err(|error| Failure::new(exit_status::OS_ERROR, format_args!("cannot handle signals: {error}")))?;
 
     let summary = summary(&listeners, &udp_listeners, &settings);
     let tcp_addresses: Vec<_> = listeners.iter().filter_map(Listener::tcp_address).collect();
     let udp_addresses: Vec<_> = udp_listeners.iter().map(|listener| listener.address).collect();
-    let shared = Shared::new(settings)
-        .map_err(|error| Failure::new(status::OS_ERROR, format_args!("cannot reserve memory: {error}; lower -m")))?;
+    let shared = Shared::new(settings).map_err(|error| {
+        Failure::new(exit_status::OS_ERROR, format_args!("cannot reserve memory: {error}; lower -m"))
+    })?;
     let shared = Arc::new(shared);
     let threads = Threads::start(listeners, udp_listeners, &shared)
-        .map_err(|error| Failure::new(status::FAILURE, format_args!("cannot start threads: {error}; lower -t")))?;
+        .map_err(|error| Failure::new(exit_status::FAILURE, format_args!("cannot start threads: {error}; lower -t")))?;
     log::info!("{summary}");
 
     let settings = &shared.settings;
@@ -100,9 +102,9 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     let pid_file = settings.pid_file.as_deref().and_then(|path| write_pid_file(path, settings));
     if let Some(daemon) = daemon {
         let keep = Keep { directory: settings.core_dumps, stdio: settings.verbosity > 0 };
-        daemon
-            .detach(keep)
-            .map_err(|error| Failure::new(status::FAILURE, format_args!("cannot detach from the terminal: {error}")))?;
+        daemon.detach(keep).map_err(|error| {
+            Failure::new(exit_status::FAILURE, format_args!("cannot detach from the terminal: {error}"))
+        })?;
     }
     Ok(Running { threads, signals, unix_socket, pid_file })
 }
@@ -128,7 +130,7 @@ impl Running {
 }
 
 fn bind_network(settings: &Settings) -> Result<(Vec<Listener>, Vec<UdpListener>), Failure> {
-    let refused = |error| Failure::new(status::OS_ERROR, error);
+    let refused = |error| Failure::new(exit_status::OS_ERROR, error);
     let tcp = listen::bind_network(settings).map_err(refused)?;
     Ok((tcp, listen::bind_udp(settings).map_err(refused)?))
 }
@@ -136,7 +138,7 @@ fn bind_network(settings: &Settings) -> Result<(Vec<Listener>, Vec<UdpListener>)
 fn bind_unix(settings: &Settings, listeners: &mut Vec<Listener>) -> Result<Option<SocketFile>, Failure> {
     let Some(path) = &settings.unix_socket else { return Ok(None) };
     let (socket, file) = unix_socket::bind(path, settings.unix_mask, settings.listen_backlog)
-        .map_err(|error| Failure::new(status::OS_ERROR, error))?;
+        .map_err(|error| Failure::new(exit_status::OS_ERROR, error))?;
     listeners.push(Listener { socket: ListenSocket::Unix(socket, path.clone()), protocol: settings.protocol });
     Ok(Some(file))
 }
@@ -147,7 +149,7 @@ fn fork_if_asked(settings: &Settings) -> Result<Option<Daemon>, Failure> {
     }
     daemon::fork_into_background()
         .map(Some)
-        .map_err(|error| Failure::new(status::FAILURE, format_args!("cannot go into the background: {error}")))
+        .map_err(|error| Failure::new(exit_status::FAILURE, format_args!("cannot go into the background: {error}")))
 }
 
 /// As in memcached, a port file that cannot be written is no reason not to serve.

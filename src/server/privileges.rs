@@ -1,6 +1,7 @@
 //! Limits and the change of user at start: what a privileged process does before it becomes an ordinary one.
 
-use super::failure::{Failure, status};
+use super::failure::Failure;
+use crate::exit_status;
 use crate::settings::Settings;
 use crate::sys::limits;
 use crate::sys::user::{self, User};
@@ -10,17 +11,17 @@ pub(super) fn raise_limits(settings: &Settings) -> Result<(), Failure> {
     if settings.core_dumps {
         limits::raise_core_files().map_err(|error| {
             let advice = "raise the limit (ulimit -c) or start as root";
-            Failure::new(status::OS_ERROR, format_args!("cannot make core files possible: {error}; {advice}"))
+            Failure::new(exit_status::OS_ERROR, format_args!("cannot make core files possible: {error}; {advice}"))
         })?;
     }
     if settings.lock_memory {
         limits::lift_locked_memory();
     }
     let clients = u64::from(settings.conn_limit);
-    let wanted = clients + descriptors_for_ourselves(settings.threads);
+    let wanted = settings.descriptors();
     match limits::raise_descriptors(wanted) {
         reached if reached < clients => Err(Failure::new(
-            status::OS_ERROR,
+            exit_status::OS_ERROR,
             format_args!(
                 "cannot serve connections={clients}: open files are limited to {reached}; \
                  lower -c, raise the limit (ulimit -n) or start as root"
@@ -51,17 +52,18 @@ pub(super) fn user_to_become(settings: &Settings) -> Result<Option<User>, Failur
     match User::find(name) {
         Ok(Some(user)) => Ok(Some(user)),
         Ok(None) => {
-            Err(Failure::new(status::NO_USER, format_args!("no such user={name}; pass one that exists with -u")))
+            Err(Failure::new(exit_status::NO_USER, format_args!("no such user={name}; pass one that exists with -u")))
         }
-        Err(error) => Err(Failure::new(status::OS_ERROR, format_args!("cannot look up user={name}: {error}"))),
+        Err(error) => Err(Failure::new(exit_status::OS_ERROR, format_args!("cannot look up user={name}: {error}"))),
     }
 }
 
 /// Becomes `user`, if there is one to become.
 pub(super) fn drop_to(user: Option<&User>, settings: &Settings) -> Result<(), Failure> {
     let Some(user) = user else { return Ok(()) };
-    user.assume()
-        .map_err(|error| Failure::new(status::OS_ERROR, format_args!("cannot become user={}: {error}", user.name)))?;
+    user.assume().map_err(|error| {
+        Failure::new(exit_status::OS_ERROR, format_args!("cannot become user={}: {error}", user.name))
+    })?;
     if settings.core_dumps
         && let Err(error) = limits::keep_core_files()
     {
@@ -75,11 +77,4 @@ pub(super) fn lock_memory() {
     if let Err(error) = limits::lock_memory() {
         log::warn!("-k has no effect: {error}; raise the limit (ulimit -l unlimited) or start as root");
     }
-}
-
-/// Descriptors besides the clients': standard streams, listeners, polls and wakers, files, room for more.
-fn descriptors_for_ourselves(threads: usize) -> u64 {
-    const FIXED: u64 = 64;
-    const PER_THREAD: u64 = 4;
-    FIXED + PER_THREAD * threads as u64
 }

@@ -11,7 +11,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag::register_conditional_shutdown;
 use signal_hook::low_level::signal_name;
 
-use super::failure::status;
+use crate::exit_status;
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Signals {
         let stopping = Arc::new(AtomicBool::new(false));
         for signal in STOPPING {
             // Runs in the handler itself, so that it works even when the main thread hangs.
-            register_conditional_shutdown(signal, status::FAILURE, Arc::clone(&stopping))?;
+            register_conditional_shutdown(signal, exit_status::FAILURE, Arc::clone(&stopping))?;
         }
         let source = signal_hook::iterator::Signals::new(STOPPING.iter().chain(&[SIGHUP]))?;
         Ok(Signals { source, stopping })
@@ -93,7 +93,7 @@ mod tests {
         send(Signal::TERM);
         until("Stop(\"SIGTERM\")");
         send(Signal::INT);
-        assert_eq!(child.wait().unwrap().code(), Some(status::FAILURE));
+        assert_eq!(child.wait().unwrap().code(), Some(exit_status::FAILURE));
     }
 
     fn wait_and_never_stop() -> ! {

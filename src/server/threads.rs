@@ -85,12 +85,19 @@ impl Threads {
     }
 }
 
-/// Does a slice of background work ten times a second, until the sender is dropped.
+/// Does a slice of background work ten times a second, until the sender is dropped. While there is memory above a
+/// lowered limit, giving that back goes first, in smaller steps.
 fn start_maintenance(shared: Arc<Shared>) -> io::Result<mpsc::Sender<()>> {
     let (stop, stopped) = mpsc::channel::<()>();
     std::thread::Builder::new().name("maintenance".to_owned()).spawn(move || {
-        while stopped.recv_timeout(MAINTENANCE_PERIOD) == Err(RecvTimeoutError::Timeout) {
-            shared.maintain();
+        let mut pause = MAINTENANCE_PERIOD;
+        while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+            if shared.shrink() {
+                pause = SHRINK_PAUSE;
+            } else {
+                shared.maintain();
+                pause = MAINTENANCE_PERIOD;
+            }
         }
     })?;
     Ok(stop)
@@ -98,3 +105,6 @@ fn start_maintenance(shared: Arc<Shared>) -> io::Result<mpsc::Sender<()>> {
 
 /// Time between two slices of background work.
 const MAINTENANCE_PERIOD: Duration = Duration::from_millis(100);
+
+/// Time between two steps down to a lowered limit.
+const SHRINK_PAUSE: Duration = Duration::from_millis(2);

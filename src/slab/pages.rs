@@ -147,11 +147,10 @@ impl Slabs {
         self.pages_max
     }
 
-    /// Changes how many pages may be resident; pool pages above that are given back at once, pages of classes only
-    /// when the caller empties them.
+    /// Changes how many pages may be resident. What is above that goes when the caller discards pool pages or empties
+    /// others: it may be gigabytes, too much for one call under a lock.
     pub(crate) fn set_pages_max(&mut self, pages_max: usize) {
         self.pages_max = pages_max;
-        while self.resident > self.pages_max && self.discard_free_page() {}
     }
 
     /// Gives one pool page's memory back to the kernel.
@@ -309,7 +308,9 @@ impl Slabs {
             of_class.hand_page = 0;
         }
         self.free.push(page_id);
-        while self.resident > self.pages_max && self.discard_free_page() {}
+        if self.resident > self.pages_max {
+            self.discard_free_page();
+        }
     }
 
     /// Forgets all chunks of a page that holds none fast; the caller has unlinked its items.

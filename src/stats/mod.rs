@@ -4,6 +4,7 @@ pub mod classes;
 pub mod conns;
 pub mod counters;
 mod general;
+pub mod hot_keys;
 pub mod prefixes;
 pub mod settings;
 

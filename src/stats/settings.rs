@@ -72,6 +72,7 @@ pub fn all(shared: &Shared) -> Stats {
     stats.add_flag("track_sizes", settings.track_sizes);
     stats.add_flag("inline_ascii_response", false);
     stats.add_flag("drop_privileges", settings.drop_privileges);
+    stats.add("slab_automove_freeratio", format!("{:.3}", settings.slab_automove_freeratio));
     stats.add("num_napi_ids", settings.napi_ids);
     stats.add("memory_file", path(&settings.memory_file, "(null)"));
     stats.add("client_flags_size", size_of::<u32>());

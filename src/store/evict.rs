@@ -44,12 +44,21 @@ impl Shard {
         }
     }
 
+    /// Gives up the pages that the growth costs. Those above a lowered limit are not this request's to pay; see
+    /// [`Shard::shrink`].
     #[cold]
     fn pay_for_index(&mut self, growth: usize, now: Seconds) {
         let other = self.index.bytes() + growth + self.slabs.table_bytes();
         let pages_max = self.budget.saturating_sub(other) / PAGE;
+        let cost = self.slabs.pages_max().saturating_sub(pages_max);
+        let goal = pages_max.max(self.slabs.resident().saturating_sub(cost));
         self.slabs.set_pages_max(pages_max);
-        while self.slabs.resident() > pages_max && self.evictions && self.drop_a_page(now) {}
+        while self.slabs.resident() > goal && self.give_up_a_page(now) {}
+    }
+
+    /// Gives a page of the pool back, or empties another if items may go for it.
+    fn give_up_a_page(&mut self, now: Seconds) -> bool {
+        self.slabs.discard_free_page() || self.evictions && self.drop_a_page(now)
     }
 
     /// A chunk of `class`, or of a larger one; `None` when there is no memory to be had.

@@ -176,7 +176,7 @@ impl Store {
         let hash = self.hash(key);
         let slot = self.slot_of(hash);
         let mut shard = self.inner.slots[slot].shard.lock();
-        shard.begin(now);
+        shard.begin_with(hash, key, now);
         let (item, created) = match (shard.lookup(hash, key, now), &how.create) {
             (Ok(item), _) => (item, None),
             (Err(miss), None) => return Err(miss),

@@ -11,6 +11,7 @@
 mod counters;
 mod evict;
 mod fetch;
+mod hot;
 mod index;
 mod large;
 mod lease;
@@ -39,6 +40,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 pub use counters::{ClassCounters, ClassGauges, StoreTotals};
 pub use fetch::{Fetch, Found, Pinned, Visit};
+pub use hot::HotKey;
 pub use lease::Create;
 pub use observe::{Evicted, Glance, Observer};
 pub use prefetch::PREFETCH_KEYS;
@@ -387,7 +389,7 @@ impl Store {
     }
 
     /// Changes the memory limit. False when `bytes` is more than the address space reserved at start. Memory above a
-    /// lower limit is given back by [`Store::maintain`].
+    /// lower limit is given back by [`Store::shrink`].
     pub fn set_memory_limit(&self, bytes: u64) -> bool {
         let budget = shard_budget(bytes, self.inner.slots.len());
         if self.inner.slots.iter().any(|slot| budget > slot.mapping.arena().len()) || self.inner.config.locked {
@@ -409,8 +411,8 @@ impl Store {
         }
     }
 
-    /// A slice of background work on every shard: `1 / slices` of the expiry sweep, a flush that has come due, memory
-    /// above a lowered limit. Each lock is held for well under a millisecond at a time.
+    /// A slice of background work on every shard: `1 / slices` of the expiry sweep, and a flush that has come due. Each
+    /// lock is held for well under a millisecond at a time.
     pub fn maintain(&self, slices: usize, sweep: Sweep, now: Seconds) {
         self.decide_prefetch();
         for slot in &self.inner.slots {
@@ -418,12 +420,16 @@ impl Store {
             while pages > 0 {
                 let step = pages.min(64);
                 pages -= step;
-                let mut drop_more = slot.shard.lock().maintain(if sweep == Sweep::On { step } else { 0 }, now);
-                while drop_more {
-                    drop_more = slot.shard.lock().maintain(0, now);
-                }
+                slot.shard.lock().maintain(if sweep == Sweep::On { step } else { 0 }, now);
             }
         }
+    }
+
+    /// Gives back a few pages of every shard that is above a lowered limit. True when there is more to give back; then
+    /// the caller pauses before the next call, so that requests get to the locks.
+    pub fn shrink(&self, now: Seconds) -> bool {
+        // Each shard takes its step, whatever the others say.
+        self.shards().map(|mut shard| shard.shrink(now)).filter(|&more| more).count() > 0
     }
 }
 

@@ -34,7 +34,7 @@ impl Shard {
         now: Seconds,
         cas: u64,
     ) -> DeltaOutcome {
-        self.begin(now);
+        self.begin_with(hash, key, now);
         let Some(item) = self.live(hash, key, now) else { return self.create_number(hash, key, terms, now, cas) };
         let items = self.items();
         let (value_len, expiry) = (items.value_len(item), items.expiry(item));

@@ -88,7 +88,7 @@ impl Store {
 impl Shard {
     /// `cas` is the number that what is left gets, if it is to change.
     fn remove(&mut self, hash: u64, key: &[u8], removal: &Removal, now: Seconds, cas: Option<u64>) -> RemoveOutcome {
-        self.begin(now);
+        self.begin_with(hash, key, now);
         let item = match self.lookup(hash, key, now) {
             Ok(item) => item,
             Err(miss) => return RemoveOutcome::NotFound(miss),

@@ -109,6 +109,7 @@ impl Store {
                 class.counters = ClassCounters::default();
             }
             shard.totals = StoreTotals::default();
+            shard.hot.forget();
         }
     }
 

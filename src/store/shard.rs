@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::counters::{ClassCounters, StoreTotals};
+use super::hot::HotKeys;
 use super::index::Index;
 use super::terms::{Heritage, Missing, Older, Terms};
 use super::{Config, ItemLimit, KeyHasher, Miss, Mode, Observer, Outcome, Put};
@@ -65,6 +66,7 @@ pub(super) struct Shard {
     /// Next class whose score is refreshed.
     pub(super) score_at: ClassId,
     pub(super) totals: StoreTotals,
+    pub(super) hot: HotKeys,
     /// Live items by size in steps of [`SIZE_STEP`], when kept (`-o track_sizes`).
     pub(super) sizes: Option<HashMap<u32, i64>>,
     pub(super) observer: Option<Arc<dyn Observer>>,
@@ -91,6 +93,7 @@ impl Shard {
             sweep_at: 0,
             score_at: 0,
             totals: StoreTotals::default(),
+            hot: HotKeys::new(),
             sizes: config.track_sizes.then(HashMap::new),
             observer: config.observer.clone(),
         };
@@ -258,7 +261,7 @@ impl Shard {
         now: Seconds,
         cas: u64,
     ) -> Outcome {
-        self.begin(now);
+        self.begin_with(hash, put.key, now);
         let found = self.lookup(hash, put.key, now);
         self.count_set(put, value.len());
         if matches!(found, Err(Miss::Flushed)) {

@@ -12,8 +12,9 @@ const WALKS_MAX: usize = 8;
 /// Pages that one step looks at in the page table when it sweeps single classes.
 const LOOKS_MAX: usize = 4096;
 
-/// Pages that one step drops at most to get below a lowered limit.
-const DROPS_MAX: usize = 16;
+/// Pages that one step drops at most to get below a lowered limit: a page of small items takes a tenth of a millisecond,
+/// and requests wait meanwhile.
+const DROPS_MAX: usize = 4;
 
 /// Keys that a flush remembers, so that `get_flushed` counts them: memcached's is exact, ours up to this many a shard,
 /// because whole pages are cleared instead of items one by one.
@@ -86,11 +87,14 @@ impl Shard {
         freed
     }
 
-    /// One slice of background work: `pages` pages of the sweep, and pages given back after the limit fell. True when
-    /// more pages are to be dropped at once.
-    pub(super) fn maintain(&mut self, pages: usize, now: Seconds) -> bool {
+    /// One slice of background work: a flush that has come due, and `pages` pages of the sweep.
+    pub(super) fn maintain(&mut self, pages: usize, now: Seconds) {
         self.begin(now);
         self.sweep(pages, now);
+    }
+
+    /// Gives some pages back after the limit fell. True when there are more that may go.
+    pub(super) fn shrink(&mut self, now: Seconds) -> bool {
         for _ in 0..DROPS_MAX {
             if self.slabs.resident() <= self.slabs.pages_max() {
                 return false;
@@ -102,7 +106,7 @@ impl Shard {
         self.slabs.resident() > self.slabs.pages_max()
     }
 
-    /// Changes the budget. Pages above it are given back by [`Shard::maintain`].
+    /// Changes the budget. Pages above it are given back by [`Shard::shrink`].
     pub(super) fn set_budget(&mut self, budget: usize) {
         self.budget = budget;
         self.fit_pages();

@@ -390,7 +390,7 @@ fn a_lower_limit_gives_memory_back_and_a_higher_one_is_used() {
     }
     let before = store.totals();
     assert!(store.set_memory_limit(8 << 20));
-    store.maintain(1, Sweep::On, NOW);
+    while store.shrink(NOW) {}
     let after = store.totals();
     assert!(after.resident_pages as usize * PAGE + after.index_bytes as usize <= 8 << 20, "{after:?}");
     assert!(after.curr_items > 0 && after.curr_items < before.curr_items);
@@ -400,6 +400,63 @@ fn a_lower_limit_gives_memory_back_and_a_higher_one_is_used() {
     }
     assert!(store.totals().curr_items > before.curr_items);
     assert!(!store.set_memory_limit(u64::MAX / 2));
+    verify(&store);
+}
+
+#[test]
+fn no_request_and_no_step_pays_for_a_lowered_limit_alone() {
+    let few = 16;
+    let resident = |store: &Store| store.totals().resident_pages as usize;
+    let fill = |store: &Store| {
+        for n in 0..4000u32 {
+            set(store, &n.to_be_bytes(), &[b'v'; 8000]);
+        }
+        resident(store)
+    };
+    let store = store(32 << 20);
+    let full = fill(&store);
+    assert!(full > 400, "{full} pages");
+    assert!(store.set_memory_limit(8 << 20));
+    assert_eq!(resident(&store), full, "nothing is given back yet");
+    let mut pages = full;
+    for n in 0..20_000u32 {
+        // Many small items, for which the index grows.
+        set(&store, format!("small-{n}").as_bytes(), b"");
+        let left = resident(&store);
+        assert!(left + few >= pages, "from {pages} to {left} pages by item {n}");
+        pages = left;
+    }
+    while store.shrink(NOW) {
+        let left = resident(&store);
+        assert!(left < pages && left + few >= pages, "from {pages} to {left} pages in one step");
+        pages = left;
+    }
+    assert!(resident(&store) * PAGE <= 8 << 20);
+    verify(&store);
+
+    // Neither are empty pages given back all at once.
+    assert!(store.set_memory_limit(32 << 20));
+    let full = fill(&store);
+    store.flush(NOW, NOW);
+    assert!(store.set_memory_limit(8 << 20));
+    assert_eq!(resident(&store), full);
+    while store.shrink(NOW) {}
+    assert!(resident(&store) * PAGE <= 8 << 20);
+    verify(&store);
+}
+
+#[test]
+fn without_evictions_nothing_is_given_up_in_the_background() {
+    let store = Store::new(Config { evictions: false, ..Config::new(8 << 20, 1) }).expect("address space");
+    // The index grows to the last, and its growth costs pages.
+    let stored: Vec<String> = (0..400_000u32)
+        .map(|n| format!("k{n}"))
+        .filter(|key| matches!(set(&store, key.as_bytes(), b""), Outcome::Stored { .. }))
+        .collect();
+    assert!(stored.len() > 100_000 && stored.len() < 400_000, "{}", stored.len());
+    store.maintain(1, Sweep::On, NOW);
+    while store.shrink(NOW) {}
+    assert_eq!(stored.iter().filter(|key| get(&store, key.as_bytes()).is_none()).count(), 0);
     verify(&store);
 }
 
@@ -578,7 +635,10 @@ fn apply(store: &Store, model: &mut Model, pins: &mut Vec<(Pinned, Vec<u8>)>, op
             model.wait(0);
         }
         Op::Wait { secs } => model.wait(secs),
-        Op::Maintain => store.maintain(1, Sweep::On, now),
+        Op::Maintain => {
+            store.shrink(now);
+            store.maintain(1, Sweep::On, now);
+        }
         Op::Limit { mib } => {
             store.set_memory_limit(mib << 20);
         }

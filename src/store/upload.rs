@@ -52,7 +52,7 @@ impl Store {
         let head = Head { key: put.key, client_flags: put.client_flags, expiry: put.expiry, accessed: now, value_len };
         let chain = {
             let mut shard = self.inner.slots[slot].shard.lock();
-            shard.begin(now);
+            shard.begin_with(hash, put.key, now);
             match shard.start_chain(&head, now) {
                 Some(chain) => chain,
                 None => return Err(shard.no_memory_for(&head)),

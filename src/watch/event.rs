@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 
 use crate::command::WatchKinds;
+use crate::uri::Encoded;
 
 /// What a look-up found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,25 +139,25 @@ impl Event<'_> {
         // Writing to a vector cannot fail.
         let _ = match *self {
             Event::Fetched { key, status, class, fd, size } => {
-                let (key, status) = (Key(key), status.word());
+                let (key, status) = (Encoded(key), status.word());
                 write!(out, "type=item_get key={key} status={status} clsid={class} cfd={fd} size={size}")
             }
             Event::Stored { key, status, command, ttl, class, fd, size } => {
-                let key = Key(key);
+                let key = Encoded(key);
                 write!(
                     out,
                     "type=item_store key={key} status={status} cmd={command} ttl={ttl} clsid={class} cfd={fd} size={size}"
                 )
             }
             Event::Evicted { key, fetched, ttl, idle_secs, class, size } => {
-                let (key, fetched) = (Key(key), if fetched { "yes" } else { "no" });
+                let (key, fetched) = (Encoded(key), if fetched { "yes" } else { "no" });
                 write!(
                     out,
                     "type=eviction key={key} fetch={fetched} ttl={ttl} la={idle_secs} clsid={class} size={size}"
                 )
             }
             Event::Deleted { key, command, class, size } => {
-                write!(out, "type=deleted key={} cmd={command} clsid={class} size={size}", Key(key))
+                write!(out, "type=deleted key={} cmd={command} clsid={class} size={size}", Encoded(key))
             }
             Event::Connected { peer, fd } => write!(out, "type=conn_new {} cfd={fd}", Peer(peer)),
             Event::Closed { peer, fd, reason } => {
@@ -186,26 +187,6 @@ impl CloseReason {
             CloseReason::IdleTimeout => "idle_timeout",
             CloseReason::Shutdown => "shutdown",
         }
-    }
-}
-
-/// A key with all but letters, digits and `-._~` as `%XX`.
-struct Key<'a>(&'a [u8]);
-
-impl fmt::Display for Key<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
-        let mut rest = self.0;
-        while !rest.is_empty() {
-            let (plain, behind) = rest.split_at(rest.iter().position(|byte| !is_plain(byte)).unwrap_or(rest.len()));
-            f.write_str(str::from_utf8(plain).unwrap_or_default())?;
-            rest = behind;
-            if let [byte, behind @ ..] = rest {
-                write!(f, "%{byte:02X}")?;
-                rest = behind;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -274,15 +255,6 @@ mod tests {
             let mut line = Vec::new();
             event.write(&mut line);
             assert_eq!(String::from_utf8_lossy(&line), expected);
-        }
-    }
-
-    #[test]
-    fn every_byte_of_a_key_is_encoded_as_memcached_does() {
-        for byte in 0..=u8::MAX {
-            let plain = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-            let expected = if plain { (byte as char).to_string() } else { format!("%{byte:02X}") };
-            assert_eq!(Key(&[byte]).to_string(), expected);
         }
     }
 }

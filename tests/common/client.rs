@@ -140,17 +140,21 @@ impl Client {
 
     /// The value of one statistic.
     pub(crate) fn statistic(&mut self, group: &str, name: &str) -> Option<String> {
+        self.statistics(group).into_iter().rfind(|(row, _)| row == name).map(|(_, value)| value)
+    }
+
+    /// All statistics of a group in the order they came; none where there is no such group.
+    pub(crate) fn statistics(&mut self, group: &str) -> Vec<(String, String)> {
         self.send_line(if group.is_empty() { "stats".to_owned() } else { format!("stats {group}") });
-        let mut found = None;
+        let mut rows = Vec::new();
         loop {
             let line = String::from_utf8(self.line()).expect("statistics are text");
-            if line == "END" {
-                return found;
+            if line == "END" || line == "ERROR" {
+                return rows;
             }
-            let mut words = line.splitn(3, ' ');
-            if words.next() == Some("STAT") && words.next() == Some(name) {
-                found = words.next().map(str::to_owned);
-            }
+            let row = line.strip_prefix("STAT ").expect("a row of statistics begins with STAT");
+            let (name, value) = row.split_once(' ').unwrap_or((row, ""));
+            rows.push((name.to_owned(), value.to_owned()));
         }
     }
 

@@ -12,4 +12,5 @@ mod lifetime;
 mod lines;
 mod refused_storage;
 mod retrieval;
+mod statistics;
 mod storage;

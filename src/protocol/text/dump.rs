@@ -1,10 +1,10 @@
 //! The lines of dumps.
 
+use std::io::Write as _;
+
 use crate::command::KeyForm;
 use crate::protocol::meta::key::encode;
-
-/// The digits of a byte that is encoded.
-const HEX: &[u8; 16] = b"0123456789ABCDEF";
+use crate::uri::Encoded;
 
 /// What a line of metadump tells of an item.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +31,7 @@ pub struct Fields<'a> {
 pub fn fields_line(out: &mut Vec<u8>, item: &Fields<'_>) {
     let mut number = itoa::Buffer::new();
     out.extend_from_slice(b"key=");
-    push_encoded(out, item.key);
+    write!(out, "{}", Encoded(item.key)).expect("a vector takes everything");
     out.extend_from_slice(b" exp=");
     out.extend_from_slice(number.format(item.expiry.unwrap_or(-1)).as_bytes());
     out.extend_from_slice(b" la=");
@@ -58,17 +58,6 @@ pub fn meta_get_line(out: &mut Vec<u8>, key: &[u8], form: KeyForm) {
         }
     }
     out.extend_from_slice(b"\r\n");
-}
-
-/// URI encoding: letters, digits and `-._~` stay.
-fn push_encoded(out: &mut Vec<u8>, key: &[u8]) {
-    for &byte in key {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(byte);
-        } else {
-            out.extend([b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-        }
-    }
 }
 
 #[cfg(test)]

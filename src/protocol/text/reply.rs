@@ -144,6 +144,8 @@ pub mod line {
         WATCH_FAILED = "WATCHER_FAILED failed to add log watcher",
         /// stats cachedump with `-X`.
         CACHEDUMP_REFUSED = "CLIENT_ERROR stats cachedump not allowed",
+        /// stats hotkeys with `-X`.
+        HOTKEYS_REFUSED = "CLIENT_ERROR stats hotkeys not allowed",
         /// stats cachedump without class and limit.
         CACHEDUMP_SHORT = "CLIENT_ERROR bad command line",
         /// stats cachedump of a class that cannot be.

@@ -19,45 +19,56 @@ const PIECES_PASSED_MAX: usize = 64;
 /// Pages whose expiry one allocation looks at before it evicts.
 const SWEEP_PAGES: usize = 8;
 
+/// Pages that a shard may always have, be its index still as large as a higher limit allowed.
+const PAGES_MIN: usize = 8;
+
 impl Shard {
     /// Pages that the budget leaves room for beside index and tables.
     pub(super) fn fit_pages(&mut self) {
-        let other = self.index.bytes() + self.slabs.table_bytes();
-        self.slabs.set_pages_max(self.budget.saturating_sub(other) / PAGE);
+        self.slabs.set_pages_max(self.pages_beside(0));
+    }
+
+    /// Pages that fit in the budget once the index has grown by `growth` bytes.
+    fn pages_beside(&self, growth: usize) -> usize {
+        let other = self.index.bytes() + growth + self.slabs.table_bytes();
+        (self.budget.saturating_sub(other) / PAGE).max(PAGES_MIN)
     }
 
     /// A chunk for an item that will be put in the index under `hash`: first room there, then the chunk. `None` when
     /// there is no memory to be had.
     #[inline]
-    pub(super) fn allocate_indexed(&mut self, hash: u64, class: ClassId, now: Seconds) -> Option<Handle> {
-        self.reserve_index(hash, now);
-        self.allocate(class, now)
+    pub(super) fn allocate_indexed(&mut self, hash: u64, key: &[u8], class: ClassId, now: Seconds) -> Option<Handle> {
+        // Where the key has an entry, it keeps it.
+        let has_entry = self.reserve_index(hash, now) || self.find(hash, key).is_some();
+        if has_entry { self.allocate(class, now) } else { None }
     }
 
-    /// Sees to it that an entry for `hash` can be added within the budget.
+    /// Sees to it that an entry for `hash` can be added within the budget. False when items would have to go for it and
+    /// evictions are off.
     #[inline]
-    pub(super) fn reserve_index(&mut self, hash: u64, now: Seconds) {
+    pub(super) fn reserve_index(&mut self, hash: u64, now: Seconds) -> bool {
         let (hasher, items) = (self.hasher, &self.slabs.items);
         let growth = self.index.growth_needed(hash, |entry| hasher.hash(items.key(entry)));
-        if growth > 0 {
-            self.pay_for_index(growth, now);
-        }
+        growth == 0 || self.pay_for_index(growth, now)
     }
 
     /// Gives up the pages that the growth costs. Those above a lowered limit are not this request's to pay; see
     /// [`Shard::shrink`].
     #[cold]
-    fn pay_for_index(&mut self, growth: usize, now: Seconds) {
-        let other = self.index.bytes() + growth + self.slabs.table_bytes();
-        let pages_max = self.budget.saturating_sub(other) / PAGE;
+    fn pay_for_index(&mut self, growth: usize, now: Seconds) -> bool {
+        let pages_max = self.pages_beside(growth);
         let cost = self.slabs.pages_max().saturating_sub(pages_max);
         let goal = pages_max.max(self.slabs.resident().saturating_sub(cost));
+        if !self.evictions && self.slabs.resident() - self.slabs.free_pages() > goal {
+            return false;
+        }
         self.slabs.set_pages_max(pages_max);
         while self.slabs.resident() > goal && self.give_up_a_page(now) {}
+        true
     }
 
     /// Gives a page of the pool back, or empties another if items may go for it.
-    fn give_up_a_page(&mut self, now: Seconds) -> bool {
+    pub(super) fn give_up_a_page(&mut self, now: Seconds) -> bool {
         self.slabs.discard_free_page() || self.evictions && self.drop_a_page(now)
     }
 
@@ -90,6 +101,15 @@ impl Shard {
         if !self.evictions {
             return None;
         }
+        // While there are more pages than a lowered limit allows, what is emptied here must not leave: it is wanted.
+        let pages_max = self.slabs.pages_max();
+        self.slabs.set_pages_max(pages_max.max(self.slabs.resident()));
+        let chunk = self.allocate_evicting(class, now);
+        self.slabs.set_pages_max(pages_max);
+        chunk
+    }
+
+    fn allocate_evicting(&mut self, class: ClassId, now: Seconds) -> Option<Handle> {
         if self.slabs.by_class[class as usize].pages.is_empty() {
             return self.allocate_homeless(class, now);
         }
@@ -189,5 +209,81 @@ impl Shard {
         class.counters.evicted_unfetched += u64::from(!fetched);
         class.counters.evicted_active += u64::from(active);
         self.tell_evicted(item, now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::clock::{NEVER, START};
+    use crate::command::Mode;
+    use crate::store::{Config, Fetch, Outcome, Put, Store, Sweep};
+
+    fn put(store: &Store, mode: Mode, key: &str, value: &[u8]) -> Outcome {
+        store.put(&Put { key: key.as_bytes(), client_flags: 0, expiry: NEVER, mode }, value, START)
+    }
+
+    fn is_stored(outcome: Outcome) -> bool {
+        matches!(outcome, Outcome::Stored { .. })
+    }
+
+    #[test]
+    fn an_index_that_outgrew_a_lowered_limit_gives_its_memory_back() {
+        let store = Store::new(Config::new(128 << 20, 1)).expect("address space");
+        for n in 0..1_500_000u32 {
+            assert!(is_stored(put(&store, Mode::Set, &n.to_string(), b"")));
+        }
+        let index_bytes = store.totals().index_bytes;
+        assert!(index_bytes > 8 << 20, "{index_bytes}");
+        assert!(store.set_memory_limit(8 << 20));
+        while store.shrink(START) {}
+        for _ in 0..1000 {
+            store.maintain(1, Sweep::On, START);
+            while store.shrink(START) {}
+        }
+        let totals = store.totals();
+        assert!(totals.index_bytes < 2 << 20, "{totals:?}");
+        for n in 0..100_000u32 {
+            assert!(is_stored(put(&store, Mode::Set, &format!("new-{n}"), b"value")), "{n}");
+        }
+        assert!(store.totals().curr_items > 50_000, "{:?}", store.totals());
+    }
+
+    #[test]
+    fn values_of_all_sizes_are_stored_while_a_lowered_limit_is_carried_out() {
+        let store = Store::new(Config::new(64 << 20, 1)).expect("address space");
+        let value = vec![b'v'; 500_000];
+        for n in 0..200u32 {
+            assert!(is_stored(put(&store, Mode::Set, &format!("large-{n}"), &value)));
+        }
+        assert!(store.set_memory_limit(16 << 20));
+        for n in 0..2000u32 {
+            let len = [10, 500_000, 1000, 70_000, 100, 9000, 33_000][n as usize % 7];
+            assert!(is_stored(put(&store, Mode::Set, &format!("new-{n}"), &value[..len])), "{len} bytes at {n}");
+            if n % 50 == 0 {
+                store.shrink(START);
+            }
+        }
+        while store.shrink(START) {}
+        assert!(store.totals().resident_pages * (64 << 10) <= 16 << 20);
+    }
+
+    #[test]
+    fn append_works_while_readers_hold_their_share() {
+        let store = Store::new(Config::new(16 << 20, 1)).expect("address space");
+        let value = vec![b'v'; 20_000];
+        let mut pins = Vec::new();
+        for n in 0.. {
+            put(&store, Mode::Set, &format!("read-{n}"), &value);
+            let pin = store.fetch(format!("read-{n}").as_bytes(), &Fetch::GET, START, |found| found.pin());
+            match pin.expect("just stored") {
+                Some(pin) => pins.push(pin),
+                None => break,
+            }
+        }
+        put(&store, Mode::Set, "k", &value);
+        assert!(is_stored(put(&store, Mode::Append, "k", &value)), "with {} pins", pins.len());
+        assert!(is_stored(put(&store, Mode::Prepend, "read-0", &value)), "an item that is pinned itself");
+        drop(pins);
+        assert!(is_stored(put(&store, Mode::Append, "read-0", &value)));
     }
 }

@@ -3,7 +3,8 @@
 //! A full cache churns: removing and inserting at constant length leaves tombstones, and `hashbrown` answers with a
 //! table of twice the size. So before an insert that finds no growth room, a segment that is not really full is
 //! rebuilt at its own size. Segments keep that short (a few thousand entries) and let the index grow by little steps
-//! that the shard can pay for, page by page, out of `-m`.
+//! that the shard can pay for, page by page, out of `-m`. Memory of segments that have become almost empty is given back
+//! the same way, a few segments at a time.
 //!
 //! Bits of the 64-bit hash: 57 to 63 are hashbrown's tag, the low ones its position, 32 to 47 choose the segment,
 //! 48 to 56 the shard.
@@ -24,13 +25,15 @@ pub(crate) struct Index {
     segments: Box<[HashTable<u32>]>,
     len: usize,
     bytes: usize,
+    /// Next segment that [`Index::shrink`] looks at.
+    shrink_at: usize,
 }
 
 impl Index {
     /// An index for a shard of `budget` bytes; it starts without memory of its own.
     pub(crate) fn new(budget: usize) -> Index {
         let segments = (budget / (SEGMENT_ENTRIES * SMALL_ITEM_BYTES)).next_power_of_two().clamp(1, 1 << 16);
-        Index { segments: (0..segments).map(|_| HashTable::new()).collect(), len: 0, bytes: 0 }
+        Index { segments: (0..segments).map(|_| HashTable::new()).collect(), len: 0, bytes: 0, shrink_at: 0 }
     }
 
     #[inline]
@@ -123,7 +126,30 @@ impl Index {
         self.len += 1;
     }
 
-    /// Drops all entries but keeps the memory: a flushed cache fills again.
+    /// Halves, at least, the next segments that are less than a quarter full; looks at no more than `segments` and
+    /// stops once it has moved `entries`. True when memory was given back.
+    pub(crate) fn shrink(&mut self, segments: usize, entries: usize, hash_of: impl Fn(Handle) -> u64) -> bool {
+        let (mut moved, mut freed) = (0, false);
+        for _ in 0..segments.min(self.segments.len()) {
+            if moved >= entries {
+                break;
+            }
+            let count = self.segments.len();
+            let table = &mut self.segments[self.shrink_at];
+            self.shrink_at = (self.shrink_at + 1) % count;
+            if table.len() * 4 >= full_capacity(table.num_buckets()) {
+                continue;
+            }
+            moved += table.len();
+            let before = table.allocation_size();
+            table.shrink_to(table.len() * 2, |&entry| hash_of(Handle(entry)));
+            self.bytes = self.bytes + table.allocation_size() - before;
+            freed |= table.allocation_size() < before;
+        }
+        freed
+    }
+
+    /// Drops all entries and leaves the memory to [`Index::shrink`], which holds the lock for shorter.
     pub(crate) fn clear(&mut self) {
         for table in &mut self.segments {
             table.clear();
@@ -188,5 +214,31 @@ mod tests {
         index.clear();
         assert_eq!(index.len(), 0);
         assert_eq!(index.find(spread(1), |_| true), None);
+        while index.shrink(4, 1000, hash_of) {}
+        assert_eq!(index.bytes, 0, "an empty index keeps nothing");
+    }
+
+    #[test]
+    fn an_index_that_lost_most_entries_gives_memory_back_bit_by_bit() {
+        let mut index = Index::new(4 << 20);
+        let live = 100_000;
+        for n in 0..live {
+            add(&mut index, n);
+        }
+        while index.shrink(usize::MAX, usize::MAX, hash_of) {}
+        let full = index.bytes;
+        for n in 0..live * 15 / 16 {
+            index.remove(spread(u64::from(n)), Handle(n));
+        }
+        assert_eq!(index.bytes, full);
+        assert!(index.shrink(1, usize::MAX, hash_of), "the first segment is almost empty");
+        assert!(index.bytes < full && index.bytes > full * 3 / 4, "one segment at a time");
+        while index.shrink(usize::MAX, usize::MAX, hash_of) {}
+        assert!(index.bytes <= full / 4, "{} of {full}", index.bytes);
+        let counted: usize = index.segments.iter().map(HashTable::allocation_size).sum();
+        assert_eq!(index.bytes, counted);
+        for n in live * 15 / 16..live {
+            assert_eq!(index.find(spread(u64::from(n)), |item| item.0 == n), Some(Handle(n)));
+        }
     }
 }

@@ -151,14 +151,22 @@ impl Shard {
                 return self.no_memory(largest);
             }
         }
-        self.publish_chain(hash, &chain, cas, head.expiry, now);
-        Outcome::Stored { cas, value_len: head.value_len }
+        self.publish_chain(hash, &chain, cas, head.expiry, now)
     }
 
-    fn publish_chain(&mut self, hash: u64, chain: &Chain, cas: u64, expiry: Seconds, now: Seconds) {
+    /// Puts a filled chain where readers find it, or frees it.
+    fn publish_chain(&mut self, hash: u64, chain: &Chain, cas: u64, expiry: Seconds, now: Seconds) -> Outcome {
+        let has_room = self.reserve_index(hash, now);
+        let items = self.items();
+        let key = items.key(chain.item);
+        if !has_room && self.index.find(hash, |other| items.key(other) == key).is_none() {
+            self.abandon_chain(chain);
+            return self.no_memory(self.slabs.classes.largest());
+        }
+        let value_len = items.value_len(chain.item);
         self.upload_bytes -= chain.held_bytes;
-        self.reserve_index(hash, now);
         self.publish(hash, chain.item, cas, expiry);
+        Outcome::Stored { cas, value_len }
     }
 
     /// Stores a filled chain as `put` asks, or frees it. The CRLF behind the value is written here.
@@ -209,10 +217,11 @@ impl Shard {
         let items = self.items_mut();
         items.set_accessed(chain.item, now);
         items.set_expiry(chain.item, expiry);
-        let value_len = items.value_len(chain.item);
-        self.publish_chain(hash, chain, cas, expiry, now);
-        self.mark(chain.item, marks | terms.key_form.mark());
-        Outcome::Stored { cas, value_len }
+        let outcome = self.publish_chain(hash, chain, cas, expiry, now);
+        if matches!(outcome, Outcome::Stored { .. }) {
+            self.mark(chain.item, marks | terms.key_form.mark());
+        }
+        outcome
     }
 
     /// The chunks of a published or abandoned chain no longer hold their pages.
@@ -244,21 +253,25 @@ impl Shard {
     /// when too much is pinned for one more.
     pub(super) fn pin(&mut self, item: Handle) -> bool {
         let pins = self.items().pins(item);
-        if pins == u16::MAX {
+        let bytes = self.pinned_bytes + self.items().item_bytes(item);
+        // The first is always let through, or the largest values of a small cache could never be read.
+        let is_share_used = pins == 0 && self.pinned_bytes > 0 && bytes > self.budget / PINNED_SHARE;
+        if is_share_used || pins == u16::MAX {
             return false;
         }
+        self.pin_regardless(item);
+        true
+    }
+
+    /// Pins an item that has fewer than 65,535 pins, however much is pinned.
+    pub(super) fn pin_regardless(&mut self, item: Handle) {
+        let pins = self.items().pins(item);
         if pins == 0 {
-            let bytes = self.items().item_bytes(item);
-            // The first is always let through, or the largest values of a small cache could never be read.
-            if self.pinned_bytes > 0 && self.pinned_bytes + bytes > self.budget / PINNED_SHARE {
-                return false;
-            }
-            self.pinned_bytes += bytes;
+            self.pinned_bytes += self.items().item_bytes(item);
             self.slabs.hold(item);
             self.for_pieces(item, |slabs, piece| slabs.hold(piece));
         }
         self.items_mut().set_pins(item, pins + 1);
-        true
     }
 
     /// Takes a pin back; the last one frees an item that was unlinked meanwhile.

@@ -366,7 +366,7 @@ impl Shard {
             self.overwrite(old, &head, value, bytes, cas);
             return Outcome::Stored { cas, value_len: value.len() };
         }
-        let Some(item) = self.allocate_indexed(hash, class, now) else {
+        let Some(item) = self.allocate_indexed(hash, put.key, class, now) else {
             return self.no_memory(class);
         };
         self.items_mut().write_head(item, &head, false);
@@ -422,15 +422,18 @@ impl Shard {
         let head =
             Head { key: &key, client_flags, expiry: self.items().expiry(old), accessed: now, value_len: joined_len };
         let form = self.items().state(old) & state::BINARY_KEY;
-        if !self.pin(old) {
-            return Outcome::NotStored;
+        let is_pinned = self.items().pins(old) > 0;
+        if !is_pinned {
+            self.pin_regardless(old);
         }
         let old_value = self.copy_value(old);
         let outcome = match mode {
             Mode::Prepend => self.write_parts(hash, &head, class, [value, &old_value], cas, now),
             _ => self.write_parts(hash, &head, class, [&old_value, value], cas, now),
         };
-        self.unpin(old);
+        if !is_pinned {
+            self.unpin(old);
+        }
         match outcome {
             // What memcached says when there is no memory for the joined item.
             Outcome::NoMemory => Outcome::NotStored,
@@ -450,7 +453,7 @@ impl Shard {
         let Some(class) = class else {
             return self.write_large(hash, head, &parts, cas, now);
         };
-        let Some(item) = self.allocate_indexed(hash, class, now) else {
+        let Some(item) = self.allocate_indexed(hash, head.key, class, now) else {
             return self.no_memory(class);
         };
         self.items_mut().write_head(item, head, false);

@@ -16,6 +16,12 @@ const LOOKS_MAX: usize = 4096;
 /// and requests wait meanwhile.
 const DROPS_MAX: usize = 4;
 
+/// Segments of the index that one step looks at, whether they should shrink.
+const SEGMENTS_MAX: usize = 64;
+
+/// Entries of the index after which a step shrinks no further segment.
+const ENTRIES_MOVED_MAX: usize = 4096;
+
 /// Keys that a flush remembers, so that `get_flushed` counts them: memcached's is exact, ours up to this many a shard,
 /// because whole pages are cleared instead of items one by one.
 const FLUSHED_KEYS_MAX: usize = 256;
@@ -87,19 +93,25 @@ impl Shard {
         freed
     }
 
-    /// One slice of background work: a flush that has come due, and `pages` pages of the sweep.
+    /// One slice of background work: a flush that has come due, `pages` pages of the sweep, and memory of an index that
+    /// became too large.
     pub(super) fn maintain(&mut self, pages: usize, now: Seconds) {
         self.begin(now);
         self.sweep(pages, now);
+        let (hasher, items) = (self.hasher, &self.slabs.items);
+        if self.index.shrink(SEGMENTS_MAX, ENTRIES_MOVED_MAX, |entry| hasher.hash(items.key(entry))) {
+            self.fit_pages();
+        }
     }
 
-    /// Gives some pages back after the limit fell. True when there are more that may go.
+    /// Gives some pages back after the limit fell; those of live items only where evictions are on. True when there are
+    /// more that may go.
     pub(super) fn shrink(&mut self, now: Seconds) -> bool {
         for _ in 0..DROPS_MAX {
             if self.slabs.resident() <= self.slabs.pages_max() {
                 return false;
             }
-            if !self.slabs.discard_free_page() && !self.drop_a_page(now) {
+            if !self.give_up_a_page(now) {
                 return false;
             }
         }

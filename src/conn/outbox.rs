@@ -5,6 +5,15 @@ use std::io::{self, IoSlice, Write};
 
 use crate::store::Pinned;
 
+/// What [`Outbox::send_share`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Bytes the socket took.
+    pub bytes: usize,
+    /// Whether the socket takes no more for now.
+    pub is_blocked: bool,
+}
+
 /// Bytes beyond which no further request is answered before some were sent.
 const BYTES_HIGH: usize = 256 << 10;
 
@@ -104,6 +113,27 @@ impl Outbox {
         Ok(sent)
     }
 
+    /// Sends until nothing is left, the socket is full, or about `bytes_max` bytes are sent: a call that begins below
+    /// that may go beyond it.
+    ///
+    /// # Errors
+    /// Those of the socket but `WouldBlock` and `Interrupted`.
+    pub fn send_share(&mut self, socket: &mut impl Write, bytes_max: usize) -> io::Result<Sent> {
+        let mut sent = Sent { bytes: 0, is_blocked: false };
+        while !self.is_empty() && sent.bytes < bytes_max {
+            match self.send(socket) {
+                Ok(bytes) => sent.bytes += bytes,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    sent.is_blocked = true;
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(sent)
+    }
+
     fn clear_bytes(&mut self) {
         self.sent = 0;
         if self.bytes.capacity() > BUFFER_BYTES_MAX {
@@ -194,6 +224,42 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    /// Takes parts of a megabyte and is interrupted before each; full after `room` bytes.
+    struct Moody {
+        room: usize,
+        interrupted: bool,
+    }
+
+    impl Write for Moody {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.interrupted = !self.interrupted;
+            if self.interrupted {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            let part = bytes.len().min(300_000).min(self.room);
+            self.room -= part;
+            if part == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(part) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_share_ends_at_its_bound_and_where_the_socket_is_full() {
+        let mut outbox = Outbox::default();
+        outbox.say(&vec![b'v'; 3_000_000]);
+        let mut socket = Moody { room: 2_000_000, interrupted: false };
+        let mut share = |outbox: &mut Outbox| outbox.send_share(&mut socket, 1_000_000).expect("nothing failed");
+        assert_eq!(share(&mut outbox), Sent { bytes: 1_200_000, is_blocked: false });
+        assert_eq!(share(&mut outbox), Sent { bytes: 800_000, is_blocked: true });
+        assert_eq!(outbox.waiting_bytes(), 1_000_000);
+        socket.room = 3_000_000;
+        assert_eq!(outbox.send_share(&mut socket, 1_000_001).unwrap(), Sent { bytes: 1_000_000, is_blocked: false });
+        assert!(outbox.is_empty());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One client on a worker: its socket, its session, and the little it may keep.
 
-use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -10,8 +10,8 @@ use mio::{Interest, Registry, Token};
 use super::mailbox::{Accepted, Socket};
 use super::worker::READ_BUFFER_BYTES;
 use crate::clock::Seconds;
-use crate::conn::{Outbox, Session};
-use crate::stats::counters::WorkerCounters;
+use crate::conn::Session;
+use crate::conn::outbox::{Outbox, Sent};
 use crate::sys::unsent::unsent_bytes;
 use crate::watch::CloseReason;
 
@@ -74,7 +74,7 @@ impl Connection {
         }
     }
 
-    /// Whether replies are stuck. Such a connection is not read from.
+    /// Whether replies wait to be sent. Such a connection is not read from.
     pub(super) fn is_blocked(&self) -> bool {
         self.owed.is_some()
     }
@@ -115,19 +115,14 @@ impl Connection {
         self.owed = Some(Box::new(unsent));
     }
 
-    /// Sends what is owed. True when nothing is any more.
-    pub(super) fn send_owed(&mut self, counters: &WorkerCounters) -> io::Result<bool> {
-        let Some(owed) = &mut self.owed else { return Ok(true) };
-        while !owed.is_empty() {
-            match owed.send(&mut self.socket) {
-                Ok(sent) => counters.bytes_written.add(sent as u64),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+    /// Sends about `bytes_max` bytes of what is owed.
+    pub(super) fn send_owed(&mut self, bytes_max: usize) -> io::Result<Sent> {
+        let Some(owed) = &mut self.owed else { return Ok(Sent { bytes: 0, is_blocked: false }) };
+        let sent = owed.send_share(&mut self.socket, bytes_max)?;
+        if owed.is_empty() {
+            self.owed = None;
         }
-        self.owed = None;
-        Ok(true)
+        Ok(sent)
     }
 }
 

@@ -258,6 +258,10 @@ impl Loop {
         let Some(Some(connection)) = self.connections.get_mut(id) else { return };
         connection.ended |= event.is_read_closed() || event.is_error();
         connection.unread |= event.is_readable() || connection.ended;
+        if connection.queued {
+            // Its turn comes in this round anyway, and it has one like the others.
+            return;
+        }
         if connection.is_blocked() && !event.is_writable() && !event.is_error() {
             return;
         }
@@ -275,14 +279,16 @@ impl Loop {
         }
         if connection.is_blocked() {
             let held = connection.kept_bytes();
-            let sent = connection.send_owed(&self.shared.counters[self.index]);
+            let sent = connection.send_owed(TURN_BYTES_MAX);
             let left = connection.kept_bytes();
             self.kept_bytes = self.kept_bytes + left - held;
-            match sent {
-                Ok(true) if connection.closing => return self.part(id),
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(_) => return self.close(id),
+            let Ok(sent) = sent else { return self.close(id) };
+            self.shared.counters[self.index].bytes_written.add(sent.bytes as u64);
+            match connection.is_blocked() {
+                true if sent.is_blocked => return,
+                true => return self.queue(id),
+                false if connection.closing => return self.part(id),
+                false => {}
             }
         }
         if self.stop_by.is_some_and(|by| connection.hungry || Instant::now() + STOP_PATIENCE >= by + STOP_ANSWERING) {
@@ -358,23 +364,19 @@ impl Loop {
         loop {
             let progress = connection.session.feed(&self.buffer[at..filled], &mut self.outbox, &cx, self.requests_max);
             at += progress.consumed;
-            let sent = send(connection, &mut self.outbox, &cx);
+            let sent = self.outbox.send_share(&mut connection.socket, TURN_BYTES_MAX - sent_bytes);
             connection.hungry = matches!(progress.next, Next::Input { .. });
-            sent_bytes += *sent.as_ref().unwrap_or(&0);
-            let blocked = !self.outbox.is_empty();
             if progress.next == Next::Close {
                 connection.close_reason = connection.session.close_reason();
             }
-            if let Err(error) = sent
-                && error.kind() != ErrorKind::WouldBlock
-            {
-                // What was answered to a connection that failed goes with it.
-                drop(self.outbox.take_unsent());
-                return Err(error);
-            }
-            if blocked {
+            // What was answered to a connection that failed goes with it.
+            let sent = sent.inspect_err(|_| drop(self.outbox.take_unsent()))?;
+            counters.bytes_written.add(sent.bytes as u64);
+            sent_bytes += sent.bytes;
+            if !self.outbox.is_empty() {
                 connection.closing = progress.next == Next::Close;
-                return self.park(id, at..filled);
+                self.park(id, at..filled);
+                return Ok(if sent.is_blocked { After::Wait } else { After::Again });
             }
             match progress.next {
                 Next::Room if sent_bytes < TURN_BYTES_MAX => {}
@@ -392,9 +394,10 @@ impl Loop {
         }
     }
 
-    /// The replies do not fit in the socket: they wait with the connection, and so do the requests behind them.
-    fn park(&mut self, id: usize, input: std::ops::Range<usize>) -> io::Result<After> {
-        let Some(Some(connection)) = self.connections.get_mut(id) else { return Ok(After::Wait) };
+    /// The replies do not fit in the socket or the turn: they wait with the connection, and so do the requests behind
+    /// them.
+    fn park(&mut self, id: usize, input: std::ops::Range<usize>) {
+        let Some(Some(connection)) = self.connections.get_mut(id) else { return };
         let unsent = self.outbox.take_unsent();
         self.kept_bytes += unsent.held_bytes() as u64;
         connection.owe(unsent);
@@ -403,7 +406,6 @@ impl Loop {
         }
         self.shared.roster.note(connection.fd, Activity::Mwrite, connection.last_command);
         self.shed();
-        Ok(After::Wait)
     }
 
     /// Keeps the connections' own memory within its bound: whoever holds most of it goes, be it by requests that never
@@ -600,19 +602,4 @@ fn read(connection: &mut Connection, buffer: &mut [u8], filled: usize, cx: &Cont
         connection.session.filled(direct);
     }
     Ok(Read::Bytes(bytes - direct))
-}
-
-/// Sends until the outbox is empty or the socket is full; how many bytes that were.
-fn send(connection: &mut Connection, outbox: &mut Outbox, cx: &Context<'_>) -> io::Result<usize> {
-    let mut total = 0;
-    while !outbox.is_empty() {
-        match outbox.send(&mut connection.socket) {
-            Ok(sent) => total += sent,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-            Err(error) => return Err(error),
-        }
-    }
-    cx.counters.bytes_written.add(total as u64);
-    Ok(total)
 }

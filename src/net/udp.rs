@@ -83,11 +83,13 @@ impl UdpPort {
             let (len, sender) = match self.socket.recv_from(buffer) {
                 Ok(received) => received,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => {
-                    if error.kind() != ErrorKind::WouldBlock {
-                        log::debug!("cannot receive fd={}: {error}", self.fd);
-                    }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.unread = false;
+                    return;
+                }
+                // What is behind the one that failed causes no further event.
+                Err(error) => {
+                    log::debug!("cannot receive fd={}: {error}", self.fd);
                     return;
                 }
             };

@@ -350,7 +350,8 @@ impl Loop {
                 Read::Nothing => {
                     let waiting = &self.buffer[..filled];
                     connection.keep_input(waiting, &mut self.kept_bytes);
-                    return Ok(After::Wait);
+                    // Interrupted before it began: no event will tell again.
+                    return Ok(if connection.unread { After::Again } else { After::Wait });
                 }
                 Read::End => {
                     connection.close_reason = CloseReason::Normal;

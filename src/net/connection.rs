@@ -8,6 +8,7 @@ use mio::event::Source;
 use mio::{Interest, Registry, Token};
 
 use super::mailbox::{Accepted, Socket};
+use super::roster::Activity;
 use super::worker::READ_BUFFER_BYTES;
 use crate::clock::Seconds;
 use crate::conn::Session;
@@ -28,6 +29,10 @@ pub(super) struct Connection {
     owed: Option<Box<Outbox>>,
     pub(super) fd: i32,
     pub(super) last_command: Seconds,
+    /// When the client last sent something or took some of what it is owed.
+    pub(super) last_active: Seconds,
+    /// What of its replies the peer had not acknowledged at the last look.
+    unsent_seen: usize,
     /// The session needs input; otherwise it has something to do with what it was given.
     pub(super) hungry: bool,
     /// The socket may hold input although no event will say so.
@@ -64,6 +69,8 @@ impl Connection {
             owed: None,
             fd,
             last_command: now,
+            last_active: now,
+            unsent_seen: 0,
             hungry: true,
             unread: false,
             ended: false,
@@ -77,6 +84,23 @@ impl Connection {
     /// Whether replies wait to be sent. Such a connection is not read from.
     pub(super) fn is_blocked(&self) -> bool {
         self.owed.is_some()
+    }
+
+    /// Whether a client on a network has kept us waiting for longer than `timeout_secs`: for a command, or for room
+    /// for its replies while it took none. Who is in the middle of sending a value has all the time it wants.
+    pub(super) fn is_idle(&mut self, now: Seconds, timeout_secs: u32) -> bool {
+        let Socket::Tcp(stream) = &self.socket else { return false };
+        if self.is_blocked() {
+            // A slow reader makes progress long before the kernel says that there is room.
+            let unsent = unsent_bytes(stream.as_fd());
+            if unsent != self.unsent_seen {
+                self.unsent_seen = unsent;
+                self.last_active = now;
+            }
+        } else if !matches!(self.session.activity(), Activity::Read) {
+            return false;
+        }
+        now.saturating_sub(self.last_active) > timeout_secs
     }
 
     /// Memory of the connection's own buffers.

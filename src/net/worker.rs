@@ -284,6 +284,9 @@ impl Loop {
             self.kept_bytes = self.kept_bytes + left - held;
             let Ok(sent) = sent else { return self.close(id) };
             self.shared.counters[self.index].bytes_written.add(sent.bytes as u64);
+            if sent.bytes > 0 {
+                connection.last_active = self.now;
+            }
             match connection.is_blocked() {
                 true if sent.is_blocked => return,
                 true => return self.queue(id),
@@ -360,6 +363,7 @@ impl Loop {
             }
         }
         connection.last_command = self.now;
+        connection.last_active = self.now;
         let mut at = 0;
         let mut sent_bytes = 0;
         loop {
@@ -481,7 +485,7 @@ impl Loop {
         self.idle_checked = self.now;
         for id in 0..self.connections.len() {
             let Some(Some(connection)) = self.connections.get_mut(id) else { continue };
-            if self.now.saturating_sub(connection.last_command) > timeout {
+            if connection.is_idle(self.now, timeout) {
                 self.shared.counters[self.index].idle_kicks.add(1);
                 connection.close_reason = CloseReason::IdleTimeout;
                 self.close(id);

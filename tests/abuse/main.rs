@@ -6,6 +6,7 @@
 mod common;
 mod connections;
 mod idle;
+mod idle_timeout;
 mod lengths;
 mod lines;
 mod peers;

@@ -82,6 +82,8 @@ pub struct Shared {
     pub reset_baseline: Mutex<[u64; WorkerCounters::FIELDS.len()]>,
     /// Connection counts.
     pub connections: Connections,
+    /// Bytes in the connections' own buffers.
+    pub kept_bytes: AtomicU64,
     /// Who is connected.
     pub roster: Roster,
     /// Who watches, and what they are told.
@@ -127,6 +129,7 @@ impl Shared {
             counters: (0..settings.threads).map(|_| CachePadded::default()).collect(),
             reset_baseline: Mutex::new([0; WorkerCounters::FIELDS.len()]),
             connections: Connections { accepting: AtomicBool::new(true), ..Connections::default() },
+            kept_bytes: AtomicU64::new(0),
             roster: Roster::new(roster_size),
             watch,
             verbosity: AtomicU8::new(settings.verbosity),

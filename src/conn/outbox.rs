@@ -17,6 +17,9 @@ pub struct Sent {
 /// Bytes beyond which no further request is answered before some were sent.
 const BYTES_HIGH: usize = 256 << 10;
 
+/// The same while memory for the replies of all connections is short.
+const BYTES_HIGH_SHORT: usize = 16 << 10;
+
 /// Bytes of pinned values beyond which no further request is answered before some were sent.
 const PINNED_HIGH: usize = 1 << 20;
 
@@ -38,9 +41,16 @@ pub struct Outbox {
     /// Pinned values, each with the position in `bytes` that it comes before.
     pinned: VecDeque<(usize, Pinned)>,
     pinned_bytes: usize,
+    /// Memory for replies is short.
+    short: bool,
 }
 
 impl Outbox {
+    /// Says whether memory for unsent replies is short, so that they have to be answered in smaller parts.
+    pub fn set_short(&mut self, short: bool) {
+        self.short = short;
+    }
+
     /// The buffer to append replies to.
     #[inline]
     pub fn bytes(&mut self) -> &mut Vec<u8> {
@@ -68,7 +78,8 @@ impl Outbox {
     /// Whether some must be sent before more is answered.
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.bytes.len() >= BYTES_HIGH || self.pinned_bytes >= PINNED_HIGH || self.pinned.len() >= PINS_HIGH
+        let bytes_high = if self.short { BYTES_HIGH_SHORT } else { BYTES_HIGH };
+        self.bytes.len() >= bytes_high || self.pinned_bytes >= PINNED_HIGH || self.pinned.len() >= PINS_HIGH
     }
 
     /// Bytes that wait to be sent, pinned values included.
@@ -185,7 +196,8 @@ impl Outbox {
             *before -= self.sent;
         }
         let unsent = self.bytes[self.sent..].to_vec();
-        let taken = Outbox { bytes: unsent, sent: 0, pinned, pinned_bytes: std::mem::take(&mut self.pinned_bytes) };
+        let pinned_bytes = std::mem::take(&mut self.pinned_bytes);
+        let taken = Outbox { bytes: unsent, sent: 0, pinned, pinned_bytes, short: self.short };
         self.clear_bytes();
         taken
     }
@@ -246,6 +258,18 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn less_is_answered_while_memory_is_short() {
+        let mut outbox = Outbox::default();
+        outbox.say(&[b'v'; BYTES_HIGH_SHORT]);
+        assert!(!outbox.is_full());
+        outbox.set_short(true);
+        assert!(outbox.is_full());
+        outbox.set_short(false);
+        outbox.say(&vec![b'v'; BYTES_HIGH]);
+        assert!(outbox.is_full());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
+use super::complaints::Complaints;
 use super::gate::{Gate, Why};
 use super::listen::{ListenSocket, Listener};
 use super::mailbox::{Accepted, Mailbox, Message, Socket};
@@ -225,29 +226,6 @@ fn is_of_that_connection(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| about_it.contains(&code))
 }
 
-/// Log lines about what clients can cause as often as they like: at most one per [`COMPLAINT_PAUSE`].
-#[derive(Debug, Default)]
-struct Complaints {
-    last: Option<Instant>,
-    kept_back: u64,
-}
-
-impl Complaints {
-    fn warn(&mut self, line: &str) {
-        let now = Instant::now();
-        if self.last.is_some_and(|last| now.duration_since(last) < COMPLAINT_PAUSE) {
-            self.kept_back += 1;
-            return;
-        }
-        match self.kept_back {
-            0 => log::warn!("{line}"),
-            kept_back => log::warn!("{line} (and {kept_back} such lines before)"),
-        }
-        *self = Complaints { last: Some(now), kept_back: 0 };
-    }
-}
-
 const STOP: Token = Token(usize::MAX);
 const ACCEPTS_PER_TURN_MAX: usize = 64;
-const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
 const TOO_MANY: &[u8] = b"ERROR Too many open connections\r\n";

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
 
+use super::kept::Kept;
 use super::mailbox::{Accepted, Socket};
 use super::roster::Activity;
 use super::worker::READ_BUFFER_BYTES;
@@ -47,15 +48,6 @@ pub(super) struct Connection {
     pub(super) leaving: bool,
     /// Why it ends, once it does.
     pub(super) close_reason: CloseReason,
-}
-
-/// What [`Connection::take_input`] gave.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Kept {
-    /// Bytes at the start of the buffer.
-    pub(super) len: usize,
-    /// Memory that was freed.
-    pub(super) freed: usize,
 }
 
 impl Connection {
@@ -108,20 +100,21 @@ impl Connection {
         (self.input.capacity() + self.owed.as_ref().map_or(0, |owed| owed.held_bytes())) as u64
     }
 
-    /// Moves what was kept of the input to the start of `buffer`.
-    pub(super) fn take_input(&mut self, buffer: &mut [u8]) -> Kept {
+    /// Moves what was kept of the input to the start of `buffer`; how much that is.
+    pub(super) fn take_input(&mut self, buffer: &mut [u8], kept: &mut Kept) -> usize {
         let input = std::mem::take(&mut self.input);
         buffer[..input.len()].copy_from_slice(&input);
-        Kept { len: input.len(), freed: input.capacity() }
+        kept.sub(input.capacity() as u64);
+        input.len()
     }
 
     /// Keeps input that the session did not take.
-    pub(super) fn keep_input(&mut self, input: &[u8], kept_bytes: &mut u64) {
+    pub(super) fn keep_input(&mut self, input: &[u8], kept: &mut Kept) {
         debug_assert!(self.input.is_empty(), "input was kept twice");
         debug_assert!(input.len() <= READ_BUFFER_BYTES);
         if !input.is_empty() {
             self.input = input.to_vec();
-            *kept_bytes += self.input.capacity() as u64;
+            kept.add(self.input.capacity() as u64);
         }
     }
 

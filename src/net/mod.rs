@@ -2,8 +2,10 @@
 
 pub mod acceptor;
 pub mod bind;
+mod complaints;
 mod connection;
 pub mod gate;
+mod kept;
 pub mod listen;
 pub mod listen_spec;
 pub mod mailbox;

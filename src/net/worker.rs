@@ -20,7 +20,9 @@ use std::time::{Duration, Instant};
 use mio::event::Event;
 use mio::{Events, Interest, Poll, Token};
 
+use super::complaints::Complaints;
 use super::connection::Connection;
+use super::kept::Kept;
 use super::listen::UdpListener;
 use super::mailbox::{Accepted, Mailbox, Message};
 use super::udp::UdpPort;
@@ -40,8 +42,8 @@ pub const READ_BUFFER_BYTES: usize = 96 << 10;
 /// can be read straight into the store; less would cut large batches.
 pub(crate) const READ_BYTES: usize = 32 << 10;
 
-/// Bytes of all connections' own buffers together, when `-o read_buf_mem_limit` sets no other bound.
-const KEPT_BYTES_MAX: u64 = 32 << 20;
+/// How often a worker whose connections keep much looks whether some of them have to go.
+const SHED_LOOK_PERIOD: Duration = Duration::from_millis(100);
 
 /// Bytes sent to one connection before others get their turn.
 const TURN_BYTES_MAX: usize = 1 << 20;
@@ -119,9 +121,9 @@ struct Loop {
     watchers: Watchers,
     buffer: Box<[u8]>,
     outbox: Outbox,
-    /// Bytes in buffers of connections.
-    kept_bytes: u64,
-    kept_bytes_max: u64,
+    /// What is in buffers of connections.
+    kept: Kept,
+    complaints: Complaints,
     requests_max: u32,
     now: Seconds,
     /// Set by the order to stop.
@@ -139,10 +141,6 @@ impl Loop {
         shared: Arc<Shared>,
     ) -> Loop {
         let settings = &shared.settings;
-        let kept_bytes = match settings.read_buf_mem_limit_bytes {
-            0 => KEPT_BYTES_MAX,
-            limit => limit,
-        };
         let requests_max = match settings.requests_per_event {
             REQUESTS_DEFAULT => REQUESTS_UNCUT,
             requests => requests,
@@ -158,8 +156,8 @@ impl Loop {
             watchers,
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
             outbox: Outbox::default(),
-            kept_bytes: 0,
-            kept_bytes_max: kept_bytes / settings.threads as u64,
+            kept: Kept::new(Arc::clone(&shared)),
+            complaints: Complaints::default(),
             requests_max,
             now: shared.clock.now(),
             stop_by: None,
@@ -197,6 +195,7 @@ impl Loop {
                 self.see_off_all();
             }
             self.close_idle();
+            self.shed();
         }
         self.close_udp();
         let cut_off = self.connections.len() - self.vacant.len();
@@ -206,7 +205,7 @@ impl Loop {
         for id in 0..self.connections.len() {
             self.close(id);
         }
-        debug_assert_eq!(self.kept_bytes, 0, "memory of closed connections is still counted");
+        debug_assert_eq!(self.kept.bytes(), 0, "memory of closed connections is still counted");
     }
 
     fn is_over(&self) -> bool {
@@ -219,6 +218,9 @@ impl Loop {
         }
         if let Some(by) = self.stop_by {
             return Some(by.saturating_duration_since(Instant::now()).min(STOP_LOOK_PERIOD));
+        }
+        if self.kept.is_greedy() {
+            return Some(SHED_LOOK_PERIOD);
         }
         (self.shared.settings.idle_timeout_secs > 0).then_some(Duration::from_secs(1))
     }
@@ -281,7 +283,7 @@ impl Loop {
             let held = connection.kept_bytes();
             let sent = connection.send_owed(TURN_BYTES_MAX);
             let left = connection.kept_bytes();
-            self.kept_bytes = self.kept_bytes + left - held;
+            self.kept.sub(held - left);
             let Ok(sent) = sent else { return self.close(id) };
             self.shared.counters[self.index].bytes_written.add(sent.bytes as u64);
             if sent.bytes > 0 {
@@ -344,15 +346,13 @@ impl Loop {
         let Some(Some(connection)) = self.connections.get_mut(id) else { return Ok(After::Wait) };
         let counters = &shared.counters[self.index];
         let cx = Context { shared: &shared, counters, now: self.now, fd: connection.fd };
-        let kept = connection.take_input(&mut self.buffer);
-        self.kept_bytes -= kept.freed as u64;
-        let mut filled = kept.len;
+        let mut filled = connection.take_input(&mut self.buffer, &mut self.kept);
         if connection.hungry {
             match read(connection, &mut self.buffer, filled, &cx)? {
                 Read::Bytes(bytes) => filled += bytes,
                 Read::Nothing => {
                     let waiting = &self.buffer[..filled];
-                    connection.keep_input(waiting, &mut self.kept_bytes);
+                    connection.keep_input(waiting, &mut self.kept);
                     // Interrupted before it began: no event will tell again.
                     return Ok(if connection.unread { After::Again } else { After::Wait });
                 }
@@ -367,6 +367,7 @@ impl Loop {
         let mut at = 0;
         let mut sent_bytes = 0;
         loop {
+            self.outbox.set_short(self.kept.is_tight());
             let progress = connection.session.feed(&self.buffer[at..filled], &mut self.outbox, &cx, self.requests_max);
             at += progress.consumed;
             let sent = self.outbox.send_share(&mut connection.socket, TURN_BYTES_MAX - sent_bytes);
@@ -404,10 +405,10 @@ impl Loop {
     fn park(&mut self, id: usize, input: std::ops::Range<usize>) {
         let Some(Some(connection)) = self.connections.get_mut(id) else { return };
         let unsent = self.outbox.take_unsent();
-        self.kept_bytes += unsent.held_bytes() as u64;
+        self.kept.add(unsent.held_bytes() as u64);
         connection.owe(unsent);
         if !connection.closing {
-            connection.keep_input(&self.buffer[input], &mut self.kept_bytes);
+            connection.keep_input(&self.buffer[input], &mut self.kept);
         }
         self.shared.roster.note(connection.fd, Activity::Mwrite, connection.last_command);
         self.shed();
@@ -416,7 +417,7 @@ impl Loop {
     /// Keeps the connections' own memory within its bound: whoever holds most of it goes, be it by requests that never
     /// end or by replies that are never read, and not whoever comes next.
     fn shed(&mut self) {
-        while self.kept_bytes > self.kept_bytes_max {
+        while self.kept.must_shed() {
             let kept = |id: &usize| self.connections[*id].as_ref().map_or(0, Connection::kept_bytes);
             let Some(id) = (0..self.connections.len()).max_by_key(kept) else { return };
             let Some(connection) = &self.connections[id] else { return };
@@ -424,10 +425,12 @@ impl Loop {
             let counters = &self.shared.counters[self.index];
             if connection.is_blocked() {
                 counters.response_obj_oom.add(1);
-                log::warn!("connection closed fd={fd}: no memory for its unread replies bytes={bytes}");
+                self.complaints
+                    .warn(&format!("connection closed fd={fd}: no memory for its unread replies bytes={bytes}"));
             } else {
                 counters.read_buf_oom.add(1);
-                log::warn!("connection closed fd={fd}: no memory for its incomplete request bytes={bytes}");
+                self.complaints
+                    .warn(&format!("connection closed fd={fd}: no memory for its incomplete request bytes={bytes}"));
             }
             self.close(id);
         }
@@ -436,7 +439,7 @@ impl Loop {
     /// All replies were sent; what is left of the input waits for more, or for the next turn.
     fn rest(&mut self, id: usize, input: std::ops::Range<usize>, yielded: bool) -> io::Result<After> {
         let Some(Some(connection)) = self.connections.get_mut(id) else { return Ok(After::Wait) };
-        connection.keep_input(&self.buffer[input], &mut self.kept_bytes);
+        connection.keep_input(&self.buffer[input], &mut self.kept);
         self.shared.roster.note(connection.fd, connection.session.activity(), connection.last_command);
         if yielded {
             self.shared.counters[self.index].conn_yields.add(1);
@@ -464,7 +467,7 @@ impl Loop {
 
     fn close(&mut self, id: usize) {
         let Some(Some(mut connection)) = self.connections.get_mut(id).map(Option::take) else { return };
-        self.kept_bytes -= connection.kept_bytes();
+        self.kept.sub(connection.kept_bytes());
         self.shared.roster.remove(connection.fd);
         let Connection { peer, fd, close_reason: reason, .. } = connection;
         self.shared.watch.note(&Watched::Closed { peer, fd, reason });
@@ -473,7 +476,7 @@ impl Loop {
         log::debug!("connection closed fd={} worker={}", connection.fd, self.index);
         drop(connection);
         self.vacant.push(id);
-        debug_assert!(self.vacant.len() < self.connections.len() || self.kept_bytes == 0, "{} kept", self.kept_bytes);
+        debug_assert!(self.vacant.len() < self.connections.len() || self.kept.bytes() == 0, "memory of nobody");
         self.shared.connections.current.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
     }
 

@@ -56,7 +56,7 @@ fn slow_readers_of_large_replies_do_not_stop_the_others() {
 
 #[test]
 fn whoever_hoards_replies_is_hung_up_on_and_nobody_else() {
-    let mut stand = Stand::start(64, &["-c", "4000"]);
+    let mut stand = Stand::start(64, &["-c", "4000", "-o", "read_buf_mem_limit=4"]);
     stand.under("500 slow readers, values copied", |server| {
         store(server, "small", &pattern(1, 8000));
         let mut half = server.connect();
@@ -85,6 +85,27 @@ fn whoever_hoards_replies_is_hung_up_on_and_nobody_else() {
         half.send("\r\n");
         half.expect_line("STORED");
         drop(slow);
+    });
+}
+
+#[test]
+fn many_multigets_at_once_are_all_served_in_the_end() {
+    let mut stand = Stand::start(64, &["-c", "4000"]);
+    stand.under("400 readers that take their time, values copied", |server| {
+        let value = pattern(1, 4000);
+        store(server, "small", &value);
+        let line = format!("get{}\r\n", " small".repeat(250));
+        let mut readers: Vec<TcpStream> = (0..400).map(|_| dial_narrow(server.address())).collect();
+        for reader in &mut readers {
+            reader.write_all(line.as_bytes()).expect("the server reads");
+        }
+        await_stuck(server, 400);
+        let expected = [&value_reply("small", &value).repeat(250)[..], b"END\r\n"].concat();
+        let mut got = vec![0; expected.len()];
+        for reader in &mut readers {
+            reader.read_exact(&mut got).expect("the whole reply");
+            assert_same(&got, &expected);
+        }
     });
 }
 

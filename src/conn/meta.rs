@@ -16,8 +16,8 @@ use crate::protocol::meta::reply::{self, ItemReport};
 use crate::protocol::text::parse::{Reason, Refusal};
 use crate::protocol::text::reply::line;
 use crate::store::{
-    Create, CreateNumber, DeltaOutcome, DeltaTerms, Fetch, Found, Missing, Older, OnFailure, Outcome, Put, Remains,
-    Removal, RemoveOutcome, Terms, Visit,
+    Create, CreateNumber, DeltaOutcome, DeltaTerms, End, Fetch, Found, Missing, Older, OnFailure, Outcome, Put,
+    Remains, Removal, RemoveOutcome, Terms, Visit,
 };
 
 /// What mg's line before a value takes at most besides the key and what the client sent itself.
@@ -98,7 +98,7 @@ impl<'a> Asked<'a> {
         let given = cx.look(self.key, &look, |found, lease| {
             if flags.has(b'v') && flags.compare() != Some(found.cas()) {
                 let head_bytes = HEAD_BYTES + self.key.len() + flags.text().len();
-                values::give(out, found, head_bytes, |bytes, found| {
+                values::give(out, found, End::Crlf, head_bytes, |bytes, found| {
                     bytes.extend_from_slice(reply::VALUE);
                     reply::number(bytes, found.value_len() as u64);
                     self.say_found(bytes, found, lease, touch, cx);
@@ -188,7 +188,7 @@ impl<'a> Asked<'a> {
             value_len,
         };
         let put = Put { key: self.key, client_flags: flags.client_flags, expiry, mode };
-        Storing { put, terms, value_len, tell: Tell::Meta(tell) }
+        Storing { put, terms, value_len, end: End::Crlf, tell: Tell::Meta(tell) }
     }
 
     // --- md ---------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 //! how much it took and what it waits for. It owns no buffer: what it could not take yet is the caller's to keep.
 
 mod ahead;
+mod binary;
 mod lru_command;
 mod meta;
 pub mod outbox;
@@ -23,7 +24,7 @@ use crate::exec::Context;
 use crate::net::roster::Activity;
 use crate::protocol::text::parse::KeysLine;
 use crate::settings::ProtocolChoice;
-use crate::store::Upload;
+use crate::store::{End, Upload};
 use crate::watch::{CloseReason, Seat};
 use storage::Tell;
 
@@ -109,6 +110,7 @@ enum Phase {
 #[derive(Debug)]
 struct Uploading {
     upload: Upload,
+    end: End,
     tell: Tell<'static>,
 }
 

@@ -80,7 +80,8 @@ fn watcher_that_reads_late_is_told_how_many_lines_it_missed() {
             }
         }
         // Whatever has been read, another line is to come.
-        look_up(&mut client, 1);
+        client.send_line(format!("get {}", "#".repeat(200)));
+        client.expect_line("END");
         more += 1;
     }
     assert!(watcher.raw_line().contains("type=item_get"), "a line follows");

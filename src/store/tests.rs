@@ -472,6 +472,8 @@ fn shards_follow_memory_threads_and_item_size() {
     assert_eq!(count(1024, 4, 1), 16);
     assert_eq!(count(1024, 64, 1), 32);
     assert_eq!(count(1024, 4, 128), 1);
+    // 200,000 MiB by one thread: more than four arenas reach.
+    assert_eq!(count(200_000, 1, 1), 8);
 }
 
 #[test]

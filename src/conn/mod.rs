@@ -17,6 +17,8 @@ mod watch_command;
 
 use std::io::IoSliceMut;
 
+use memchr::memchr;
+
 pub use outbox::Outbox;
 
 use crate::command::WatchKinds;
@@ -180,7 +182,7 @@ impl Session {
             Phase::Command => self.command(input, out, cx),
             Phase::Keys(line) => {
                 let line = *line;
-                self.keys(line, input, out, cx)
+                self.keys(line, input, memchr(b'\n', input), out, cx)
             }
             Phase::SkipLine => self.skip_line(input),
             Phase::Swallow { left } => {

@@ -48,7 +48,7 @@ impl Session {
                     out.say(line::BAD_FORMAT);
                     return Step::answered(request_line.len());
                 }
-                let step = self.keys(line, &input[keys_at..], out, cx);
+                let step = self.keys(line, &input[keys_at..], Some(end - keys_at), out, cx);
                 Step { consumed: step.consumed + keys_at, ..step }
             }
             Ok(Request::Store(store_line)) => {
@@ -102,10 +102,17 @@ impl Session {
         self.phase = if left > 0 { Phase::Swallow { left } } else { Phase::Command };
     }
 
-    /// Answers the keys that `input` begins with, up to the end of the line, of the input or of the room to answer.
+    /// Answers the keys that `input` begins with, up to the end of the line (its LF, if it is here), of the input or of
+    /// the room to answer.
     #[inline]
-    pub(super) fn keys(&mut self, keys: KeysLine, input: &[u8], out: &mut Outbox, cx: &Context<'_>) -> Step {
-        let line_end = memchr(b'\n', input);
+    pub(super) fn keys(
+        &mut self,
+        keys: KeysLine,
+        input: &[u8],
+        line_end: Option<usize>,
+        out: &mut Outbox,
+        cx: &Context<'_>,
+    ) -> Step {
         // Behind an unfinished line may come the rest of its last key, so that one waits; so does a CR.
         let text = match line_end {
             Some(end) => parse::without_end(&input[..=end]),

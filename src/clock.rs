@@ -61,8 +61,8 @@ impl Clock {
 
     /// The expiry that a client's `exptime` asks for (protocol.txt, "Expiration times"): 0 never, negative expired,
     /// up to 30 days from `now`, above a Unix time, which is expired when it lies before the server's start.
-    pub fn expiry(&self, exptime: i32, now: Seconds) -> Seconds {
-        let exptime = i64::from(exptime);
+    pub fn expiry(&self, exptime: impl Into<i64>, now: Seconds) -> Seconds {
+        let exptime = exptime.into();
         match exptime {
             0 => NEVER,
             i64::MIN..0 => EXPIRED,

@@ -222,17 +222,18 @@ fn nothing_to_listen_on_is_warned_of_and_has_an_empty_port_file() {
 
 #[test]
 fn protocol_of_the_listener_is_obeyed() {
-    let binary: &[u8] = &[0x80, 0x0b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let noop = |magic| [magic, 0x0a, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let (binary, done) = (&noop(0x80), &noop(0x81));
     for (protocol, request, answer) in [
-        ("auto", b"mn\r\n", "MN\r\n"),
-        ("ascii", b"mn\r\n", "MN\r\n"),
-        ("binary", b"mn\r\n", ""),
-        ("binary", b"m", ""),
-        ("auto", binary, ""),
-        ("ascii", binary, ""),
-        ("ascii", b"\x80\r\n", ""),
-        ("binary", binary, ""),
-    ] as [(&str, &[u8], &str); 8]
+        ("auto", b"mn\r\n", b"MN\r\n"),
+        ("ascii", b"mn\r\n", b"MN\r\n"),
+        ("binary", b"mn\r\n", b""),
+        ("binary", b"m", b""),
+        ("auto", binary, done),
+        ("ascii", binary, b""),
+        ("ascii", b"\x80\r\n", b""),
+        ("binary", binary, done),
+    ] as [(&str, &[u8], &[u8]); 8]
     {
         let server = Server::on_loopback(&["-B", protocol]);
         let mut client = server.connect();
@@ -240,11 +241,9 @@ fn protocol_of_the_listener_is_obeyed() {
         if !answer.is_empty() {
             client.shutdown(Shutdown::Write).unwrap();
         }
-        let mut received = String::new();
-        client.read_to_string(&mut received).expect("the connection ends in order");
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).expect("the connection ends in order");
         assert_eq!(received, answer, "{protocol} {request:?}");
-        let warned = server.stop().contains("the binary protocol is not available");
-        assert_eq!(warned, protocol == "binary");
     }
 }
 

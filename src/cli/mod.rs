@@ -26,7 +26,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::settings::{ProtocolChoice, Settings};
+use crate::settings::Settings;
 use draft::Draft;
 
 /// Why the process ends before it serves anything.
@@ -93,14 +93,6 @@ pub fn notices(settings: &Settings) -> Vec<String> {
             "accepted without effect: {}; they tune parts of memcached that larder does not have",
             settings.without_effect.join(", ")
         ));
-    }
-    let protocols = settings.listen.iter().filter_map(|spec| spec.protocol).chain([settings.protocol]);
-    if protocols.into_iter().any(|protocol| protocol == ProtocolChoice::Binary) {
-        lines.push(
-            "the binary protocol is not available in this version: where nothing else may be spoken, connections are \
-             closed at their first byte; give -B auto"
-                .to_owned(),
-        );
     }
     if settings.threads > THREADS_ADVISED_MAX {
         lines.push(format!("threads={} is a lot; give -t the number of processors or less", settings.threads));
@@ -192,14 +184,6 @@ mod tests {
             ["accepted without effect: -f, -o hashpower, -n; \
               they tune parts of memcached that larder does not have"]
         );
-    }
-
-    #[test]
-    fn listeners_for_the_binary_protocol_alone_are_remarked_on() {
-        for (line, remarks) in [("-B auto", 0), ("-B ascii", 0), ("-B binary", 1), ("-l proto[binary]:a", 1)] {
-            let notices = notices(&parse(words(line)).unwrap());
-            assert_eq!(notices.iter().filter(|notice| notice.contains("binary protocol")).count(), remarks, "{line}");
-        }
     }
 
     #[test]

@@ -16,8 +16,8 @@ use crate::protocol::meta::reply::{self, ItemReport};
 use crate::protocol::text::parse::{Reason, Refusal};
 use crate::protocol::text::reply::line;
 use crate::store::{
-    Create, CreateNumber, DeltaOutcome, DeltaTerms, Fetch, Found, Missing, Older, OnFailure, Outcome, Put, Remains,
-    Removal, RemoveOutcome, Terms, Visit,
+    Create, CreateNumber, DeltaOutcome, DeltaTerms, End, Fetch, Found, Missing, Older, OnFailure, Outcome, Put,
+    Remains, Removal, RemoveOutcome, Terms, Visit,
 };
 
 /// What mg's line before a value takes at most besides the key and what the client sent itself.
@@ -85,6 +85,15 @@ impl<'a> Asked<'a> {
 
     #[inline]
     fn get(&self, out: &mut Outbox, cx: &Context<'_>) {
+        // Most reads ask for nothing that changes the item.
+        if self.flags.has_none_of(b"TNRu") {
+            self.look(&Look::GET, out, cx);
+        } else {
+            self.look(&self.elaborate_look(cx), out, cx);
+        }
+    }
+
+    fn elaborate_look(&self, cx: &Context<'_>) -> Look {
         let flags = self.flags;
         let touch = self.touch(cx);
         let create =
@@ -94,11 +103,17 @@ impl<'a> Asked<'a> {
             looks_at_new: touch.is_some() && flags.is_before(b'T', b'R'),
         });
         let visit = if flags.has(b'u') { Visit::Peek } else { Visit::Bump };
-        let look = Look { fetch: Fetch { visit, touch, create }, renew };
-        let given = cx.look(self.key, &look, |found, lease| {
+        Look { fetch: Fetch { visit, touch, create }, renew }
+    }
+
+    #[inline]
+    fn look(&self, look: &Look, out: &mut Outbox, cx: &Context<'_>) {
+        let flags = self.flags;
+        let touch = look.fetch.touch;
+        let given = cx.look(self.key, look, |found, lease| {
             if flags.has(b'v') && flags.compare() != Some(found.cas()) {
                 let head_bytes = HEAD_BYTES + self.key.len() + flags.text().len();
-                values::give(out, found, head_bytes, |bytes, found| {
+                values::give(out, found, End::Crlf, head_bytes, |bytes, found| {
                     bytes.extend_from_slice(reply::VALUE);
                     reply::number(bytes, found.value_len() as u64);
                     self.say_found(bytes, found, lease, touch, cx);
@@ -140,9 +155,11 @@ impl<'a> Asked<'a> {
             b'N' if is_new => expiry = cx.shared.clock.expiry(self.flags.create, cx.now),
             _ => {}
         });
-        for (is_so, letter) in [(lease.claimed, b'Z'), (lease.stale, b'X'), (lease.won, b'W')] {
-            if is_so {
-                reply::mark(bytes, letter);
+        if lease != Lease::default() {
+            for (is_so, letter) in [(lease.claimed, b'Z'), (lease.stale, b'X'), (lease.won, b'W')] {
+                if is_so {
+                    reply::mark(bytes, letter);
+                }
             }
         }
         bytes.extend_from_slice(b"\r\n");
@@ -188,7 +205,7 @@ impl<'a> Asked<'a> {
             value_len,
         };
         let put = Put { key: self.key, client_flags: flags.client_flags, expiry, mode };
-        Storing { put, terms, value_len, tell: Tell::Meta(tell) }
+        Storing { put, terms, value_len, end: End::Crlf, tell: Tell::Meta(tell) }
     }
 
     // --- md ---------------------------------------------------------------------------------------------------------

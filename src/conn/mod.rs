@@ -4,6 +4,7 @@
 //! how much it took and what it waits for. It owns no buffer: what it could not take yet is the caller's to keep.
 
 mod ahead;
+mod binary;
 mod lru_command;
 mod meta;
 pub mod outbox;
@@ -16,6 +17,8 @@ mod watch_command;
 
 use std::io::IoSliceMut;
 
+use memchr::memchr;
+
 pub use outbox::Outbox;
 
 use crate::command::WatchKinds;
@@ -23,7 +26,7 @@ use crate::exec::Context;
 use crate::net::roster::Activity;
 use crate::protocol::text::parse::KeysLine;
 use crate::settings::ProtocolChoice;
-use crate::store::Upload;
+use crate::store::{End, Upload};
 use crate::watch::{CloseReason, Seat};
 use storage::Tell;
 
@@ -109,6 +112,7 @@ enum Phase {
 #[derive(Debug)]
 struct Uploading {
     upload: Upload,
+    end: End,
     tell: Tell<'static>,
 }
 
@@ -178,7 +182,7 @@ impl Session {
             Phase::Command => self.command(input, out, cx),
             Phase::Keys(line) => {
                 let line = *line;
-                self.keys(line, input, out, cx)
+                self.keys(line, input, memchr(b'\n', input), out, cx)
             }
             Phase::SkipLine => self.skip_line(input),
             Phase::Swallow { left } => {

@@ -1,23 +1,26 @@
-//! Storage commands of the text protocols: values that come with their line, values that come later, and what is said
+//! Storage commands of all protocols: values that come with their line, values that come later, and what is said
 //! in the end.
 
 use std::borrow::Cow;
 
+use super::binary::BinaryTell;
 use super::text::say;
-use super::{LINE_BYTES_MAX, Outbox, Phase, Session, Step, Uploading, WAITING_VALUE_BYTES, meta};
+use super::{LINE_BYTES_MAX, Outbox, Phase, Session, Step, Uploading, WAITING_VALUE_BYTES, binary, meta};
 use crate::command::KeyForm;
 use crate::exec::Context;
 use crate::protocol::text::parse::Reply;
 use crate::protocol::text::reply::line;
-use crate::store::{Outcome, Put, Terms};
+use crate::store::{End, Outcome, Put, Terms};
 
 /// A storage command whose line is read.
 #[derive(Debug)]
 pub(super) struct Storing<'a> {
     pub(super) put: Put<'a>,
     pub(super) terms: Terms,
-    /// Bytes of the value, without its CRLF.
+    /// Bytes of the value, without its end.
     pub(super) value_len: usize,
+    /// What stands behind the value.
+    pub(super) end: End,
     pub(super) tell: Tell<'a>,
 }
 
@@ -28,6 +31,8 @@ pub(super) enum Tell<'a> {
     Classic(Reply),
     /// ms.
     Meta(MetaTell<'a>),
+    /// A binary storage command.
+    Binary(BinaryTell),
 }
 
 /// What the answer to ms returns.
@@ -47,6 +52,7 @@ impl Tell<'_> {
     fn to_owned(&self) -> Tell<'static> {
         match self {
             Tell::Classic(reply) => Tell::Classic(*reply),
+            Tell::Binary(tell) => Tell::Binary(*tell),
             Tell::Meta(tell) => Tell::Meta(MetaTell { flags: Cow::Owned(tell.flags.to_vec()), ..*tell }),
         }
     }
@@ -56,12 +62,14 @@ impl Tell<'_> {
         match self {
             Tell::Classic(reply) => say(out, line, *reply),
             Tell::Meta(_) => out.say(line),
+            Tell::Binary(_) => {}
         }
     }
 
     #[inline]
     fn outcome(&self, out: &mut Outbox, outcome: Outcome, key: &[u8]) {
         match (self, outcome) {
+            (Tell::Binary(tell), _) => binary::say_stored(out, tell, outcome),
             (_, Outcome::TooLarge) => self.error(out, line::TOO_LARGE),
             (_, Outcome::NoMemory) => self.error(out, line::NO_MEMORY),
             (Tell::Meta(tell), _) => meta::say_stored(out, tell, outcome, key),
@@ -84,9 +92,8 @@ impl Session {
         out: &mut Outbox,
         cx: &Context<'_>,
     ) -> Step {
-        let Storing { put, terms, value_len, tell } = storing;
-        let value_len = *value_len;
-        let need = value_len + 2;
+        let &Storing { ref put, ref terms, value_len, end: expected, ref tell } = storing;
+        let need = value_len + expected.bytes();
         if !cx.shared.store.fits(put.key.len(), put.client_flags, value_len) {
             cx.refuse_store(terms, put, Outcome::TooLarge);
             tell.outcome(out, Outcome::TooLarge, put.key);
@@ -95,7 +102,7 @@ impl Session {
         }
         if behind.len() >= need {
             let (value, end) = behind[..need].split_at(value_len);
-            if end == b"\r\n" {
+            if expected == End::None || end == b"\r\n" {
                 tell.outcome(out, cx.store(terms, put, value), put.key);
             } else {
                 cx.refuse_chunk(put);
@@ -110,7 +117,7 @@ impl Session {
         }
         match cx.begin_upload(terms, put, value_len) {
             Ok(upload) => {
-                self.phase = Phase::Upload(Box::new(Uploading { upload, tell: tell.to_owned() }));
+                self.phase = Phase::Upload(Box::new(Uploading { upload, end: expected, tell: tell.to_owned() }));
                 Step::advanced(line_len)
             }
             Err(outcome) => {
@@ -129,30 +136,32 @@ impl Session {
         if written.is_ok() && uploading.upload.left() > 0 {
             return Step::starved_after(part, 1);
         }
-        let Some(end) = input.get(part..part + 2).filter(|_| written.is_ok()) else {
+        let expected = uploading.end;
+        let Some(end) = input.get(part..part + expected.bytes()).filter(|_| written.is_ok()) else {
             if written.is_ok() {
-                return Step::starved_after(part, 2);
+                return Step::starved_after(part, expected.bytes());
             }
             return self.fail_upload(out, cx);
         };
         let Phase::Upload(uploading) = std::mem::take(&mut self.phase) else { return Step::advanced(0) };
-        let Uploading { upload, tell } = *uploading;
-        if end == b"\r\n" {
+        let Uploading { upload, tell, .. } = *uploading;
+        if expected == End::None || end == b"\r\n" {
             let key = upload.key().to_vec();
             tell.outcome(out, cx.finish_upload(upload), &key);
         } else {
             drop(upload);
             tell.error(out, line::BAD_DATA_CHUNK);
         }
-        Step::answered(part + 2)
+        Step::answered(part + expected.bytes())
     }
 
     fn fail_upload(&mut self, out: &mut Outbox, cx: &Context<'_>) -> Step {
         let Phase::Upload(uploading) = std::mem::take(&mut self.phase) else { return Step::advanced(0) };
-        let Uploading { upload, tell } = *uploading;
-        let left = upload.left() + 2;
+        let Uploading { upload, end, tell } = *uploading;
+        let left = upload.left() + end.bytes();
+        let key = upload.key().to_vec();
         cx.fail_upload(upload);
-        tell.error(out, line::NO_MEMORY);
+        tell.outcome(out, Outcome::NoMemory, &key);
         self.swallow(left);
         Step::answered(0)
     }

@@ -9,22 +9,24 @@ use crate::command::KEY_MAX;
 use crate::exec::Context;
 use crate::exec::admin::{FlushOutcome, LimitOutcome};
 use crate::exec::watch::Deletion;
+use crate::protocol::binary::REQUEST_MAGIC;
 use crate::protocol::text::admin::{AutomoveChange, ShutdownWord};
 use crate::protocol::text::parse::{self, KeysLine, Reason, Refusal, Reply, Request, StoreLine};
 use crate::protocol::text::reply::{self, line};
 use crate::settings::ProtocolChoice;
-use crate::store::{DeltaOutcome, DeltaTerms, Fetch, Found, Put, Removal, RemoveOutcome, Terms};
+use crate::store::{DeltaOutcome, DeltaTerms, End, Fetch, Found, Put, Removal, RemoveOutcome, Terms};
 use crate::watch::CloseReason;
-
-/// First byte of a binary request, which this version does not speak.
-const BINARY_MAGIC: u8 = 0x80;
 
 impl Session {
     #[inline]
     pub(super) fn command(&mut self, input: &[u8], out: &mut Outbox, cx: &Context<'_>) -> Step {
         self.awaits_value = false;
-        if self.is_foreign(input) {
-            return Step::over();
+        match (input.first(), self.protocol) {
+            (Some(&REQUEST_MAGIC), ProtocolChoice::Auto | ProtocolChoice::Binary) => {
+                return self.binary(input, out, cx);
+            }
+            (Some(&REQUEST_MAGIC), ProtocolChoice::Ascii) | (Some(_), ProtocolChoice::Binary) => return Step::over(),
+            _ => {}
         }
         let Some(end) = memchr(b'\n', input) else { return self.unfinished_line(input) };
         let (request_line, behind) = input.split_at(end + 1);
@@ -46,7 +48,7 @@ impl Session {
                     out.say(line::BAD_FORMAT);
                     return Step::answered(request_line.len());
                 }
-                let step = self.keys(line, &input[keys_at..], out, cx);
+                let step = self.keys(line, &input[keys_at..], Some(end - keys_at), out, cx);
                 Step { consumed: step.consumed + keys_at, ..step }
             }
             Ok(Request::Store(store_line)) => {
@@ -69,17 +71,7 @@ impl Session {
                 execute(&request, out, cx);
                 Step::answered(request_line.len())
             }
-            Err(_) if request_line[0] == BINARY_MAGIC => Step::over(),
             Err(refusal) => self.refuse(refusal, request_line.len(), out),
-        }
-    }
-
-    /// Whether a request begins in a protocol that this session does not speak. Nothing but text is there yet, so
-    /// that a session for the binary protocol alone ends at its first byte.
-    fn is_foreign(&self, input: &[u8]) -> bool {
-        match self.protocol {
-            ProtocolChoice::Auto | ProtocolChoice::Ascii => input.first() == Some(&BINARY_MAGIC),
-            ProtocolChoice::Binary => !input.is_empty(),
         }
     }
 
@@ -110,10 +102,17 @@ impl Session {
         self.phase = if left > 0 { Phase::Swallow { left } } else { Phase::Command };
     }
 
-    /// Answers the keys that `input` begins with, up to the end of the line, of the input or of the room to answer.
+    /// Answers the keys that `input` begins with, up to the end of the line (its LF, if it is here), of the input or of
+    /// the room to answer.
     #[inline]
-    pub(super) fn keys(&mut self, keys: KeysLine, input: &[u8], out: &mut Outbox, cx: &Context<'_>) -> Step {
-        let line_end = memchr(b'\n', input);
+    pub(super) fn keys(
+        &mut self,
+        keys: KeysLine,
+        input: &[u8],
+        line_end: Option<usize>,
+        out: &mut Outbox,
+        cx: &Context<'_>,
+    ) -> Step {
         // Behind an unfinished line may come the rest of its last key, so that one waits; so does a CR.
         let text = match line_end {
             Some(end) => parse::without_end(&input[..=end]),
@@ -208,7 +207,7 @@ fn storing<'a>(line: &StoreLine<'a>, cx: &Context<'_>) -> Storing<'a> {
         expiry: cx.shared.clock.expiry(line.exptime, cx.now),
         mode: line.mode,
     };
-    Storing { put, terms: Terms::PLAIN, value_len: line.value_len, tell: Tell::Classic(line.reply) }
+    Storing { put, terms: Terms::PLAIN, value_len: line.value_len, end: End::Crlf, tell: Tell::Classic(line.reply) }
 }
 
 /// A line whose keys can be answered before its end is there, and where they begin.
@@ -229,7 +228,7 @@ fn keys_too_long(keys: &[u8]) -> bool {
 /// One found value.
 #[inline]
 fn value_reply(out: &mut Outbox, key: &[u8], found: &mut Found<'_>, with_cas: bool) -> Given {
-    values::give(out, found, reply::VALUE_LINE_MAX + key.len(), |bytes, found| {
+    values::give(out, found, End::Crlf, reply::VALUE_LINE_MAX + key.len(), |bytes, found| {
         let cas = with_cas.then(|| found.cas());
         reply::value_line(bytes, key, found.client_flags(), found.value_len(), cas);
     })
@@ -262,7 +261,7 @@ fn execute(request: &Request<'_>, out: &mut Outbox, cx: &Context<'_>) {
             let touched = cx.fetch(key, &fetch, |_| ()).is_some();
             say(out, if touched { line::TOUCHED } else { line::NOT_FOUND }, reply);
         }
-        Request::FlushAll { exptime, reply } => match cx.flush_all(|| exptime) {
+        Request::FlushAll { exptime, reply } => match cx.flush_all(|| exptime.map(i64::from)) {
             FlushOutcome::Done => say(out, line::OK, reply),
             FlushOutcome::Refused => say(out, line::FLUSH_REFUSED, reply),
             FlushOutcome::InvalidExptime => say(out, line::INVALID_EXPTIME, reply),

@@ -1,7 +1,7 @@
 //! Values on their way out: small ones copied, large ones sent from where they are in the store.
 
 use super::{COPIED_VALUE_BYTES_MAX, Outbox, PINNED_VALUE_BYTES};
-use crate::store::Found;
+use crate::store::{End, Found};
 
 /// Whether a found value is in the outbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,11 +11,12 @@ pub(super) enum Given {
     Not,
 }
 
-/// Appends what `head` writes, of about `head_bytes`, and the value with its CRLF.
+/// Appends what `head` writes, of about `head_bytes`, and the value.
 #[inline]
 pub(super) fn give(
     out: &mut Outbox,
     found: &mut Found<'_>,
+    end: End,
     head_bytes: usize,
     head: impl FnOnce(&mut Vec<u8>, &Found<'_>),
 ) -> Given {
@@ -25,16 +26,16 @@ pub(super) fn give(
             let bytes = out.bytes();
             bytes.reserve(head_bytes + value.len());
             head(bytes, found);
-            bytes.extend_from_slice(value);
+            bytes.extend_from_slice(&value[..value_len + end.bytes()]);
         }
-        _ => match found.pin() {
+        _ => match found.pin(end) {
             Some(pinned) => {
                 head(out.bytes(), found);
                 out.say_pinned(pinned);
             }
             None if value_len <= COPIED_VALUE_BYTES_MAX => {
                 head(out.bytes(), found);
-                found.copy_to(out.bytes());
+                found.copy_to(out.bytes(), end);
             }
             None => return Given::Not,
         },

@@ -34,7 +34,7 @@ pub enum LimitOutcome {
 impl Context<'_> {
     /// flush_all: everything stored before dies at `exptime`, or now when that is 0 or negative.
     /// False when `-F` forbids it.
-    pub fn flush_all(&self, exptime: impl FnOnce() -> Option<i32>) -> FlushOutcome {
+    pub fn flush_all(&self, exptime: impl FnOnce() -> Option<i64>) -> FlushOutcome {
         self.counters.cmd_flush.add(1);
         if !self.shared.settings.flush_all {
             return FlushOutcome::Refused;

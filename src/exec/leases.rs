@@ -14,6 +14,11 @@ pub struct Look {
     pub renew: Option<Renew>,
 }
 
+impl Look {
+    /// A plain read.
+    pub const GET: Look = Look { fetch: Fetch::GET, renew: None };
+}
+
 /// When to renew an item early.
 #[derive(Clone, Copy, Debug)]
 pub struct Renew {

@@ -17,6 +17,7 @@ use mio::{Interest, Registry, Token};
 use super::listen::{UdpListener, is_exposed};
 use crate::conn::{Next, Outbox, Session};
 use crate::exec::Context;
+use crate::protocol::binary::REQUEST_MAGIC;
 use crate::protocol::text::reply::line;
 use crate::protocol::udp::{self, DATAGRAM_BYTES_MAX, HEADER_BYTES};
 use crate::settings::ProtocolChoice;
@@ -123,8 +124,11 @@ fn answer(
     cx: &Context<'_>,
 ) {
     let mut session = Session::for_datagram(protocol);
-    // What follows the last line end is a line that never gets its own.
-    let mut left = &requests[..memrchr(b'\n', requests).map_or(0, |end| end + 1)];
+    let mut left = match requests {
+        [REQUEST_MAGIC, ..] => requests,
+        // What follows the last line end is a line that never gets its own.
+        _ => &requests[..memrchr(b'\n', requests).map_or(0, |end| end + 1)],
+    };
     loop {
         let progress = session.feed(left, outbox, cx, u32::MAX);
         left = &left[progress.consumed..];

@@ -156,13 +156,18 @@ impl Arena {
         let _ = at;
     }
 
-    /// Gives the memory of the range back to the kernel; it reads as zeroes afterwards.
+    /// Gives the memory of the range back to the kernel, locked or not; it reads as zeroes afterwards. Kernels before 5.18
+    /// keep locked memory (`-k`).
     pub(crate) fn discard(&mut self, at: usize, len: usize) {
         let start = self.span(at, len);
         // SAFETY: the range was checked; private anonymous memory reads as zeroes afterwards, so all bytes stay
         // initialised, and no reference into it exists (exclusive borrow, module's rules).
         let discarded = unsafe { madvise(start.cast(), len, Advice::LinuxDontNeed) };
-        debug_assert!(discarded.is_ok(), "madvise of an own mapping: {discarded:?}");
+        if discarded.is_err() {
+            // SAFETY: as above. Where it fails the memory stays as it is, and its bytes are written anew before they are
+            // read, as any free chunk's.
+            let _ = unsafe { madvise(start.cast(), len, Advice::LinuxDontneedLocked) };
+        }
     }
 
     /// The address of a range that lies inside of the region.

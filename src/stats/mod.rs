@@ -19,7 +19,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    fn add(&mut self, name: impl Into<Cow<'static, str>>, value: impl ToString) {
+    pub(crate) fn add(&mut self, name: impl Into<Cow<'static, str>>, value: impl ToString) {
         self.rows.push((name.into(), value.to_string()));
     }
 

@@ -216,7 +216,7 @@ impl Shard {
 mod tests {
     use crate::clock::{NEVER, START};
     use crate::command::Mode;
-    use crate::store::{Config, Fetch, Outcome, Put, Store, Sweep};
+    use crate::store::{Config, End, Fetch, Outcome, Put, Store, Sweep};
 
     fn put(store: &Store, mode: Mode, key: &str, value: &[u8]) -> Outcome {
         store.put(&Put { key: key.as_bytes(), client_flags: 0, expiry: NEVER, mode }, value, START)
@@ -274,7 +274,7 @@ mod tests {
         let mut pins = Vec::new();
         for n in 0.. {
             put(&store, Mode::Set, &format!("read-{n}"), &value);
-            let pin = store.fetch(format!("read-{n}").as_bytes(), &Fetch::GET, START, |found| found.pin());
+            let pin = store.fetch(format!("read-{n}").as_bytes(), &Fetch::GET, START, |found| found.pin(End::Crlf));
             match pin.expect("just stored") {
                 Some(pin) => pins.push(pin),
                 None => break,

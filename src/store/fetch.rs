@@ -40,6 +40,25 @@ impl Fetch {
     }
 }
 
+/// How a value leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With the CRLF that is kept behind it.
+    Crlf,
+    /// By itself.
+    None,
+}
+
+impl End {
+    /// Its bytes.
+    pub fn bytes(self) -> usize {
+        match self {
+            End::Crlf => CRLF.len(),
+            End::None => 0,
+        }
+    }
+}
+
 /// A live item, seen under its shard's lock, as it was before this visit.
 #[derive(Debug)]
 pub struct Found<'a> {
@@ -82,30 +101,31 @@ impl Found<'_> {
         if items.is_large(self.item) { None } else { Some(items.small_value(self.item)) }
     }
 
-    /// Appends the value and its CRLF to `out`, wherever they lie.
-    pub fn copy_to(&self, out: &mut Vec<u8>) {
+    /// Appends the value to `out`, wherever it lies.
+    pub fn copy_to(&self, out: &mut Vec<u8>, end: End) {
         let items = self.shard.items();
         let mut span = items.first_span(self.item);
         while span.len > 0 {
             out.extend_from_slice(items.arena.bytes(span.at, span.len));
             span = items.next_span(span);
         }
+        out.truncate(out.len() + end.bytes() - CRLF.len());
     }
 
     /// Keeps the value readable after the lock is gone. `None` when the item has 65,535 pins already, or when so much
     /// is pinned that other items would want for room.
-    pub fn pin(&mut self) -> Option<Pinned> {
+    pub fn pin(&mut self, end: End) -> Option<Pinned> {
         if !self.shard.pin(self.item) {
             return None;
         }
         let items = Items::new(self.inner.slots[self.slot].mapping.arena(), self.inner.config.cas);
-        let left = items.value_len(self.item) + CRLF.len();
+        let left = items.value_len(self.item) + end.bytes();
         let span = items.first_span(self.item);
         Some(Pinned { inner: Arc::clone(self.inner), items, slot: self.slot, item: self.item, span, left })
     }
 }
 
-/// The value of an item and its CRLF, readable without a lock; a cursor over what is still to be sent. The item's
+/// The value of an item, with or without its CRLF, readable without a lock; a cursor over what is still to be sent. The item's
 /// memory is kept until this is dropped.
 #[derive(Debug)]
 pub struct Pinned {
@@ -125,12 +145,14 @@ impl Pinned {
 
     /// Appends slices of what is still to be sent, until `slices` holds `most`. True when all of it is in.
     pub fn gather<'a>(&'a self, slices: &mut Vec<IoSlice<'a>>, most: usize) -> bool {
-        let mut span = self.span;
-        while span.len > 0 {
+        let (mut span, mut left) = (self.span, self.left);
+        while left > 0 {
             if slices.len() >= most {
                 return false;
             }
-            slices.push(IoSlice::new(self.items.arena.bytes(span.at, span.len)));
+            let len = span.len.min(left);
+            slices.push(IoSlice::new(self.items.arena.bytes(span.at, len)));
+            left -= len;
             span = self.items.next_span(span);
         }
         true

@@ -1,7 +1,7 @@
 //! Values that span chunks, values that arrive in parts, and values that leave without the lock.
 //!
 //! A [`Chain`] is an item under construction: its chunks are taken as data arrives, so an announced value costs
-//! nothing and a received one at most one chunk more than what was received. Nobody finds it before it is published.
+//! nothing and one under way at most 256 KiB more than what was received. Nobody finds it before it is published.
 //! A pin keeps the chunks of a live item in place while its value is being sent; the item may be unlinked meanwhile
 //! and is then freed with the last pin.
 

@@ -39,7 +39,7 @@ use foldhash::fast::FoldHasher;
 use parking_lot::{Mutex, MutexGuard};
 
 pub use counters::{ClassCounters, ClassGauges, StoreTotals};
-pub use fetch::{Fetch, Found, Pinned, Visit};
+pub use fetch::{End, Fetch, Found, Pinned, Visit};
 pub use hot::HotKey;
 pub use lease::Create;
 pub use observe::{Evicted, Glance, Observer};
@@ -119,13 +119,15 @@ impl Config {
     }
 
     /// A power of two: one shard for each 32 MiB, at most 4 for each thread, and none so small that it could not hold
-    /// eight of the largest items. Few shards lose few hits to half-empty pages; more wait less for each other.
+    /// eight of the largest items, or larger than an arena reaches. Few shards lose few hits to half-empty pages; more
+    /// wait less for each other.
     pub fn shard_count(&self) -> usize {
         let by_memory = self.memory_bytes / SHARD_BYTES;
         let by_item = self.memory_bytes / (ITEMS_PER_SHARD_MIN * u64::from(self.item_max_bytes));
         let by_threads = 4 * self.threads as u64;
         let most = by_memory.min(by_item).min(by_threads).clamp(1, 512);
-        1 << most.ilog2()
+        let by_reach = self.memory_bytes.div_ceil(ARENA_MAX as u64).next_power_of_two() as usize;
+        by_reach.max(1 << most.ilog2())
     }
 }
 

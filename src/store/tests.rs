@@ -27,7 +27,7 @@ fn put(store: &Store, mode: Mode, key: &[u8], value: &[u8]) -> Outcome {
 
 fn get_at(store: &Store, key: &[u8], now: Seconds) -> Option<Vec<u8>> {
     let mut value = Vec::new();
-    store.fetch(key, &Fetch::GET, now, |found| found.copy_to(&mut value)).ok()?;
+    store.fetch(key, &Fetch::GET, now, |found| found.copy_to(&mut value, End::Crlf)).ok()?;
     assert!(value.ends_with(b"\r\n"));
     value.truncate(value.len() - 2);
     Some(value)
@@ -217,7 +217,8 @@ fn flush_kills_what_was_stored_and_nothing_later() {
     let store = store(1 << 20);
     set(&store, b"a", &[b'x'; 100_000]);
     set(&store, b"b", b"small");
-    let mut pinned = store.fetch(b"a", &Fetch::GET, NOW, |found| found.pin()).expect("present").expect("pinned");
+    let mut pinned =
+        store.fetch(b"a", &Fetch::GET, NOW, |found| found.pin(End::Crlf)).expect("present").expect("pinned");
     store.flush(NOW, NOW);
     assert!(get(&store, b"a").is_none() && get(&store, b"b").is_none());
     assert_eq!(store.totals().bytes, 0);
@@ -471,6 +472,8 @@ fn shards_follow_memory_threads_and_item_size() {
     assert_eq!(count(1024, 4, 1), 16);
     assert_eq!(count(1024, 64, 1), 32);
     assert_eq!(count(1024, 4, 128), 1);
+    // 200,000 MiB by one thread: more than four arenas reach.
+    assert_eq!(count(200_000, 1, 1), 8);
 }
 
 #[test]
@@ -609,7 +612,7 @@ fn apply(store: &Store, model: &mut Model, pins: &mut Vec<(Pinned, Vec<u8>)>, op
             }
         }
         Op::Pin { key } => {
-            if let Ok(Some(pinned)) = store.fetch(&key_of(key), &Fetch::GET, now, |found| found.pin()) {
+            if let Ok(Some(pinned)) = store.fetch(&key_of(key), &Fetch::GET, now, |found| found.pin(End::Crlf)) {
                 pins.push((pinned, model.values[&key].0.clone()));
             }
         }

@@ -8,8 +8,8 @@ use crate::clock::Seconds;
 use crate::slab::arena::Arena;
 use crate::slab::items::Head;
 
-/// Ranges that one vectored read may fill.
-pub(super) const SPARE_RANGES: usize = 32;
+/// Ranges that one vectored read may fill, 256 KiB at most: what is announced is believed no further than that.
+pub(super) const SPARE_RANGES: usize = 8;
 
 /// A value under way. Dropped before [`Upload::finish`], it leaves no trace.
 #[derive(Debug)]

@@ -35,9 +35,11 @@ fn blanks_are_no_words() {
 }
 
 #[test]
-fn binary_requests_are_hung_up_on() {
-    check_closing(&b"\x80\x0a\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"[..], "");
-    check_closing(&b"mn\r\n\x80\x00\0\x03get k\r\n"[..], "MN\r\n");
+fn each_request_begins_in_its_own_protocol() {
+    check(
+        &b"mn\r\n\x80\x0a\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0mn\r\n"[..],
+        &b"MN\r\n\x81\x0a\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0MN\r\n"[..],
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! not consumed comes again in front of what arrives next, large values go straight into the store, and a session that
 //! waits for room or for its turn is asked again. The replies must be the same however the input was cut.
 
+mod binary;
 mod commands;
 mod lines;
 mod meta;

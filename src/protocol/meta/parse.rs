@@ -1,5 +1,7 @@
 //! From a line to its key and flags, with what memcached 1.6.45 refuses and in which order it looks.
 
+use memchr::memchr;
+
 use super::key::DecodedKey;
 use crate::command::KEY_MAX;
 use crate::protocol::text::number::{signed_32, unsigned_32, unsigned_64};
@@ -103,6 +105,12 @@ impl<'a> Flags<'a> {
         self.present & bit(letter) != 0
     }
 
+    /// Whether none of these flags is there.
+    #[inline]
+    pub fn has_none_of(&self, letters: &[u8]) -> bool {
+        self.present & letters.iter().fold(0, |bits, &letter| bits | bit(letter)) == 0
+    }
+
     /// `C`, if it is there.
     pub fn compare(&self) -> Option<u64> {
         self.has(b'C').then_some(self.compare)
@@ -133,7 +141,7 @@ impl<'a> Flags<'a> {
     ///
     /// # Errors
     /// Of several, the one that 1.6.45 reports.
-    #[inline]
+    #[inline(always)] // Else the flags are copied twice on their way.
     pub fn parse(text: &'a [u8], words_before: usize, key: &[u8]) -> Result<Flags<'a>, Reason> {
         let mut flags = Flags { text, ..Flags::NONE };
         let mut count = words_before;
@@ -151,7 +159,7 @@ impl<'a> Flags<'a> {
         Ok(flags)
     }
 
-    #[inline]
+    #[inline(always)]
     fn read(&mut self, letter: u8, argument: &[u8], key: &[u8]) -> Result<(), Reason> {
         match letter {
             b'v' | b'k' | b'q' | b't' | b'c' | b'f' | b's' | b'h' | b'l' | b'u' | b'x' | b'I' | b'P' | b'L' => {}
@@ -242,20 +250,24 @@ impl<'a> Iterator for FlagWords<'a> {
 ///
 /// # Errors
 /// The [`Refusal`]; of ms it says how many bytes of value follow.
-#[inline]
+#[inline(always)] // As above.
 pub fn parse(command: Command, arguments: &[u8]) -> Result<Line<'_>, Refusal> {
-    let mut words = Words::of(arguments);
-    let Some(key) = words.next() else { return Err(Refusal::said(Reason::BadFormat)) };
+    let Some(start) = arguments.iter().position(|&byte| byte != b' ') else {
+        return Err(Refusal::said(Reason::BadFormat));
+    };
+    let rest = &arguments[start..];
+    let (key, mut text) = rest.split_at(memchr(b' ', rest).unwrap_or(rest.len()));
     let mut value_len = 0;
     let mut words_before = 2;
     if command == Command::Set {
+        let mut words = Words::of(text);
         match words.next().and_then(signed_32) {
             Some(len) if (0..=VALUE_LEN_MAX).contains(&len) => value_len = len as usize,
             _ => return Err(Refusal::said(Reason::BadFormat)),
         }
         words_before = 3;
+        text = words.rest();
     }
-    let text = words.rest();
     let read = if command == Command::Debug { debug_flags(text, key) } else { Flags::parse(text, words_before, key) };
     let reason = match read {
         Ok(flags) if key.len() > KEY_MAX && !flags.has(b'b') => Reason::BadFormat,

@@ -3,13 +3,11 @@
 //! A line that is refused says whether the refusal is to be kept quiet (`noreply` was understood) and how many bytes
 //! of value follow that must be thrown away.
 
-use memchr::memchr;
-
 use super::admin::{self, AutomoveChange, LruOrder, ShutdownWord};
 use super::crawler::CrawlerOrder;
 use super::number::{signed_32, unsigned_64};
 use super::watch;
-use super::words::Words;
+use super::words::{Words, first_blank};
 use crate::command::{Delta, KEY_MAX, Mode, WatchKinds};
 use crate::protocol::meta::parse::Command;
 
@@ -264,7 +262,7 @@ pub fn parse(line: &[u8]) -> Result<Request<'_>, Refusal> {
         return Err(Refusal::new(Reason::BadFormat, Reply::Send));
     }
     let body = without_end(line);
-    let command_len = memchr(b' ', body).unwrap_or(body.len());
+    let command_len = first_blank(body).unwrap_or(body.len());
     let (command, arguments) = body.split_at(command_len);
     match command {
         b"get" => keys(arguments, command_len, false),
@@ -309,7 +307,7 @@ pub(super) fn reply_by(last_word: Option<&[u8]>) -> Reply {
 }
 
 fn keys(arguments: &[u8], keys_at: usize, with_cas: bool) -> Result<Request<'_>, Refusal> {
-    if Words::of(arguments).next().is_none() {
+    if arguments.iter().all(|&byte| byte == b' ') {
         return Err(Refusal::new(Reason::BadFormat, Reply::Send));
     }
     Ok(Request::Keys { line: KeysLine { with_cas, touch: None }, keys_at })

@@ -1,0 +1,270 @@
+//! The binary protocol's part of a session. A request is executed when its header, extras and key are here; its value
+//! takes the way of all values.
+
+use std::sync::atomic::Ordering;
+
+use super::storage::{Storing, Tell};
+use super::values::{self, Given};
+use super::{Outbox, Session, Step};
+use crate::clock::Seconds;
+use crate::command::{Delta, Mode};
+use crate::exec::Context;
+use crate::exec::admin::FlushOutcome;
+use crate::exec::watch::Deletion;
+use crate::protocol::binary::HEADER_BYTES;
+use crate::protocol::binary::reply::{Echo, Status};
+use crate::protocol::binary::request::{Header, Verb, u32_at, u64_at};
+use crate::stats::{self, Stats};
+use crate::store::{
+    CreateNumber, DeltaOutcome, DeltaTerms, End, Fetch, Found, OnFailure, Outcome, Put, Removal, RemoveOutcome, Terms,
+};
+use crate::watch::CloseReason;
+
+/// What stands before a value besides the key: the header and the client flags.
+const HEAD_BYTES: usize = HEADER_BYTES + 4;
+
+/// The exptime of incr and decr that forbids them to create the item.
+const DO_NOT_CREATE: u32 = u32::MAX;
+
+/// How the outcome of a storage command is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BinaryTell {
+    echo: Echo,
+    verb: Verb,
+    is_quiet: bool,
+}
+
+/// A request without its value.
+#[derive(Clone, Copy, Debug)]
+struct Asked<'a> {
+    header: &'a Header,
+    echo: Echo,
+    extras: &'a [u8],
+    key: &'a [u8],
+}
+
+impl Session {
+    /// Executes the binary request that `input` begins with, or waits for more of it.
+    #[inline]
+    pub(super) fn binary(&mut self, input: &[u8], out: &mut Outbox, cx: &Context<'_>) -> Step {
+        let Some(header) = input.first_chunk::<HEADER_BYTES>() else { return Step::starved(HEADER_BYTES) };
+        let header = match Header::read(header) {
+            Ok(header) => header,
+            Err(fault) => {
+                Echo { opcode: fault.opcode, opaque: fault.opaque }.error(out.bytes(), fault.status);
+                return Step::over();
+            }
+        };
+        let echo = Echo { opcode: header.opcode, opaque: header.opaque };
+        if header.verb == Verb::Unknown {
+            echo.error(out.bytes(), Status::UnknownCommand);
+            self.swallow(header.extras_len + header.key_len + header.value_len);
+            return Step::answered(HEADER_BYTES);
+        }
+        let head_len = header.head_len();
+        let Some(head) = input.get(HEADER_BYTES..head_len) else { return Step::starved(head_len) };
+        if cx.shared.verbosity() > 1 {
+            log::debug!("request opcode={:#04x}", header.opcode);
+        }
+        let (extras, key) = head.split_at(header.extras_len);
+        let asked = Asked { header: &header, echo, extras, key };
+        match header.verb {
+            Verb::Set | Verb::Add | Verb::Replace | Verb::Append | Verb::Prepend => {
+                return self.store(&asked.storing(cx), head_len, &input[head_len..], out, cx);
+            }
+            Verb::Quit => {
+                self.close_reason = CloseReason::Normal;
+                asked.done(out, &[], 0);
+                return Step::over();
+            }
+            _ => asked.execute(out, cx),
+        }
+        // Where a value means nothing it is thrown away.
+        self.swallow(header.value_len);
+        Step::answered(head_len)
+    }
+}
+
+impl<'a> Asked<'a> {
+    fn execute(&self, out: &mut Outbox, cx: &Context<'_>) {
+        match self.header.verb {
+            Verb::Get { with_key } => self.get(&Fetch::GET, with_key, out, cx),
+            Verb::GetAndTouch { with_key } => self.get(&Fetch::touch(self.expiry(0, cx)), with_key, out, cx),
+            Verb::Touch => self.touch(out, cx),
+            Verb::Delete => self.delete(out, cx),
+            Verb::Increment => self.add_delta(Delta::Incr(u64_at(self.extras, 0)), out, cx),
+            Verb::Decrement => self.add_delta(Delta::Decr(u64_at(self.extras, 0)), out, cx),
+            Verb::Flush => match cx.flush_all(|| Some(i64::from(u32_at(self.extras, 0)))) {
+                FlushOutcome::Refused => self.error(out, Status::AuthError),
+                FlushOutcome::Done | FlushOutcome::InvalidExptime => self.done(out, &[], 0),
+            },
+            Verb::Noop => self.done(out, &[], 0),
+            Verb::Version => self.done(out, crate::MEMCACHED_VERSION.as_bytes(), 0),
+            Verb::Stat => self.stat(out, cx),
+            Verb::Set | Verb::Add | Verb::Replace | Verb::Append | Verb::Prepend | Verb::Quit | Verb::Unknown => {
+                unreachable!("the session takes these itself")
+            }
+        }
+    }
+
+    /// The expiry that the extras name at `at`. Unlike in text, exptimes have no sign.
+    fn expiry(&self, at: usize, cx: &Context<'_>) -> Seconds {
+        cx.shared.clock.expiry(u32_at(self.extras, at), cx.now)
+    }
+
+    /// The CAS number to compare with, where items have one.
+    fn compare(&self, cx: &Context<'_>) -> Option<u64> {
+        (self.header.cas != 0 && cx.shared.settings.cas).then_some(self.header.cas)
+    }
+
+    /// Success, unless it goes without saying.
+    #[inline]
+    fn done(&self, out: &mut Outbox, value: &[u8], cas: u64) {
+        if !self.header.is_quiet {
+            self.echo.success(out.bytes(), value, cas);
+        }
+    }
+
+    fn error(&self, out: &mut Outbox, status: Status) {
+        self.echo.error(out.bytes(), status);
+    }
+
+    #[inline]
+    fn get(&self, how: &Fetch, with_key: bool, out: &mut Outbox, cx: &Context<'_>) {
+        let key: &[u8] = if with_key { self.key } else { &[] };
+        let given = cx.fetch(self.key, how, |found| {
+            values::give(out, found, End::None, HEAD_BYTES + key.len(), |bytes, found| {
+                self.found(bytes, found, key, found.value_len());
+            })
+        });
+        match given {
+            Some(Given::Whole) => {}
+            Some(Given::Not) => self.error(out, Status::NoMemoryToGet),
+            None if self.header.is_quiet => {}
+            None if with_key => self.echo.miss_with_key(out.bytes(), key),
+            None => self.error(out, Status::NotFound),
+        }
+    }
+
+    /// What stands before a value of `value_len` bytes.
+    #[inline]
+    fn found(&self, bytes: &mut Vec<u8>, found: &Found<'_>, key: &[u8], value_len: usize) {
+        self.echo.header(bytes, Status::Success, 4, key.len(), value_len, found.cas());
+        bytes.extend_from_slice(&found.client_flags().to_be_bytes());
+        bytes.extend_from_slice(key);
+    }
+
+    fn touch(&self, out: &mut Outbox, cx: &Context<'_>) {
+        let touched = cx.fetch(self.key, &Fetch::touch(self.expiry(0, cx)), |found| {
+            self.found(out.bytes(), found, &[], 0);
+        });
+        if touched.is_none() {
+            self.error(out, Status::NotFound);
+        }
+    }
+
+    #[inline]
+    fn storing(&self, cx: &Context<'_>) -> Storing<'a> {
+        let compare = self.compare(cx);
+        let joins = matches!(self.header.verb, Verb::Append | Verb::Prepend);
+        let mode = match (self.header.verb, compare) {
+            (Verb::Append, _) => Mode::Append,
+            (Verb::Prepend, _) => Mode::Prepend,
+            (_, Some(cas)) => Mode::Cas(cas),
+            (Verb::Add, None) => Mode::Add,
+            (Verb::Replace, None) => Mode::Replace,
+            _ => Mode::Set,
+        };
+        let on_failure = if self.header.verb == Verb::Set { OnFailure::Discard } else { OnFailure::Keep };
+        let terms = Terms { compare: compare.filter(|_| joins), on_failure, ..Terms::PLAIN };
+        let put = Put { key: self.key, client_flags: u32_at(self.extras, 0), expiry: self.expiry(4, cx), mode };
+        let tell = BinaryTell { echo: self.echo, verb: self.header.verb, is_quiet: self.header.is_quiet };
+        Storing { put, terms, value_len: self.header.value_len, end: End::None, tell: Tell::Binary(tell) }
+    }
+
+    fn delete(&self, out: &mut Outbox, cx: &Context<'_>) {
+        let removal = Removal { compare: self.compare(cx), ..Removal::PLAIN };
+        match cx.delete(self.key, &removal, Deletion::Delete) {
+            RemoveOutcome::Done => self.done(out, &[], 0),
+            RemoveOutcome::NotFound(_) => self.error(out, Status::NotFound),
+            RemoveOutcome::Exists => self.error(out, Status::Exists),
+            RemoveOutcome::NoMemory => self.error(out, Status::NoMemory),
+        }
+    }
+
+    fn add_delta(&self, delta: Delta, out: &mut Outbox, cx: &Context<'_>) {
+        let create = (u32_at(self.extras, 16) != DO_NOT_CREATE)
+            .then(|| CreateNumber { initial: u64_at(self.extras, 8), expiry: self.expiry(16, cx) });
+        let terms = DeltaTerms { compare: self.compare(cx), create, ..DeltaTerms::PLAIN };
+        match cx.add_delta(&terms, self.key, delta) {
+            DeltaOutcome::Value { number, cas, .. } => self.done(out, &number.to_be_bytes(), cas),
+            DeltaOutcome::NotFound => self.error(out, Status::NotFound),
+            DeltaOutcome::Exists => self.error(out, Status::Exists),
+            DeltaOutcome::NonNumeric => self.error(out, Status::NonNumeric),
+            DeltaOutcome::NoMemory => self.error(out, Status::NoMemoryToCount),
+            DeltaOutcome::NoMemoryForNew => self.error(out, Status::NoMemoryForNew),
+        }
+    }
+}
+
+impl Asked<'_> {
+    /// One reply for each statistic of the group that the key names, and one without key and value.
+    fn stat(&self, out: &mut Outbox, cx: &Context<'_>) {
+        let shared = cx.shared;
+        let group = match self.key {
+            b"" => stats::general(shared, cx.now),
+            b"items" => stats::classes::items(shared, cx.now),
+            b"slabs" => stats::classes::slabs(shared, cx.now),
+            b"sizes" => stats::classes::sizes(shared),
+            key if key.starts_with(b"settings") => stats::settings::all(shared),
+            key if key.starts_with(b"reset") => {
+                stats::reset(shared);
+                Stats::default()
+            }
+            key => match key.strip_prefix(b"detail ").and_then(|word| detail(word, cx)) {
+                Some(group) => group,
+                None => return self.error(out, Status::NotFound),
+            },
+        };
+        for (name, value) in group.iter() {
+            self.echo.stat(out.bytes(), name, value);
+        }
+        self.echo.stat(out.bytes(), "", "");
+    }
+}
+
+/// Statistics by key prefix are switched, or told as one text. `None` for an unknown word and with `-X`.
+fn detail(word: &[u8], cx: &Context<'_>) -> Option<Stats> {
+    let shared = cx.shared;
+    let mut group = Stats::default();
+    match word {
+        _ if !shared.settings.dumping => return None,
+        b"on" => shared.detail.store(true, Ordering::Relaxed),
+        b"off" => shared.detail.store(false, Ordering::Relaxed),
+        b"dump" => {
+            let mut text = Vec::new();
+            shared.prefixes.dump(&mut text);
+            group.add("detailed", String::from_utf8_lossy(&text));
+        }
+        _ => return None,
+    }
+    Some(group)
+}
+
+/// The answer to a storage command.
+pub(super) fn say_stored(out: &mut Outbox, tell: &BinaryTell, outcome: Outcome) {
+    let status = match outcome {
+        Outcome::Stored { .. } if tell.is_quiet => return,
+        Outcome::Stored { cas, .. } => return tell.echo.success(out.bytes(), &[], cas),
+        Outcome::Exists => Status::Exists,
+        Outcome::NotFound => Status::NotFound,
+        Outcome::TooLarge => Status::TooLarge,
+        Outcome::NoMemory => Status::NoMemory,
+        Outcome::NotStored => match tell.verb {
+            Verb::Add => Status::Exists,
+            Verb::Replace => Status::NotFound,
+            _ => Status::NotStored,
+        },
+    };
+    tell.echo.error(out.bytes(), status);
+}

@@ -132,7 +132,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// What is behind the code of a hit. Times are told as they are where their flag stands.
+    /// What is behind the code of a hit.
     #[inline]
     fn say_found(
         &self,
@@ -142,6 +142,21 @@ impl<'a> Asked<'a> {
         touch: Option<Seconds>,
         cx: &Context<'_>,
     ) {
+        if !self.flags.has_none_of(b"kOstcflhTN") {
+            self.say_flags(bytes, found, touch, cx);
+        }
+        if lease != Lease::default() {
+            for (is_so, letter) in [(lease.claimed, b'Z'), (lease.stale, b'X'), (lease.won, b'W')] {
+                if is_so {
+                    reply::mark(bytes, letter);
+                }
+            }
+        }
+        bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// The flags of a hit. Times are told as they are where their flag stands.
+    fn say_flags(&self, bytes: &mut Vec<u8>, found: &Found<'_>, touch: Option<Seconds>, cx: &Context<'_>) {
         let is_new = found.created().is_some();
         let mut expiry = if is_new { NEVER } else { found.expiry() };
         reply::flags(bytes, self.flags.words(), self.key, found.key_form(), |bytes, letter| match letter {
@@ -155,14 +170,6 @@ impl<'a> Asked<'a> {
             b'N' if is_new => expiry = cx.shared.clock.expiry(self.flags.create, cx.now),
             _ => {}
         });
-        if lease != Lease::default() {
-            for (is_so, letter) in [(lease.claimed, b'Z'), (lease.stale, b'X'), (lease.won, b'W')] {
-                if is_so {
-                    reply::mark(bytes, letter);
-                }
-            }
-        }
-        bytes.extend_from_slice(b"\r\n");
     }
 
     /// An answer that returns key and opaque alone.

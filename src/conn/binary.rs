@@ -1,15 +1,13 @@
 //! The binary protocol's part of a session. A request is executed when its header, extras and key are here; its value
 //! takes the way of all values.
 
-use std::sync::atomic::Ordering;
-
 use super::storage::{Storing, Tell};
 use super::values::{self, Given};
 use super::{Outbox, Session, Step};
 use crate::clock::Seconds;
 use crate::command::{Delta, Mode};
 use crate::exec::Context;
-use crate::exec::admin::FlushOutcome;
+use crate::exec::admin::{DetailOrder, DetailOutcome, FlushOutcome};
 use crate::exec::watch::Deletion;
 use crate::protocol::binary::HEADER_BYTES;
 use crate::protocol::binary::reply::{Echo, Status};
@@ -211,44 +209,40 @@ impl Asked<'_> {
     /// One reply for each statistic of the group that the key names, and one without key and value.
     fn stat(&self, out: &mut Outbox, cx: &Context<'_>) {
         let shared = cx.shared;
+        if let Some(word) = self.key.strip_prefix(b"detail ") {
+            return self.detail(word, out, cx);
+        }
         let group = match self.key {
-            b"" => stats::general(shared, cx.now),
-            b"items" => stats::classes::items(shared, cx.now),
-            b"slabs" => stats::classes::slabs(shared, cx.now),
-            b"sizes" => stats::classes::sizes(shared),
-            key if key.starts_with(b"settings") => stats::settings::all(shared),
+            b"" => Some(stats::general(shared, cx.now)),
+            key if key.starts_with(b"settings") => Some(stats::settings::all(shared)),
             key if key.starts_with(b"reset") => {
                 stats::reset(shared);
-                Stats::default()
+                Some(Stats::default())
             }
-            key => match key.strip_prefix(b"detail ").and_then(|word| detail(word, cx)) {
-                Some(group) => group,
-                None => return self.error(out, Status::NotFound),
-            },
+            key => stats::of_classes(key, shared, cx.now),
         };
+        let Some(group) = group else { return self.error(out, Status::NotFound) };
         for (name, value) in group.iter() {
-            self.echo.stat(out.bytes(), name, value);
+            self.echo.stat(out.bytes(), name, value.as_bytes());
         }
-        self.echo.stat(out.bytes(), "", "");
+        self.echo.stat(out.bytes(), "", b"");
     }
-}
 
-/// Statistics by key prefix are switched, or told as one text. `None` for an unknown word and with `-X`.
-fn detail(word: &[u8], cx: &Context<'_>) -> Option<Stats> {
-    let shared = cx.shared;
-    let mut group = Stats::default();
-    match word {
-        _ if !shared.settings.dumping => return None,
-        b"on" => shared.detail.store(true, Ordering::Relaxed),
-        b"off" => shared.detail.store(false, Ordering::Relaxed),
-        b"dump" => {
-            let mut text = Vec::new();
-            shared.prefixes.dump(&mut text);
-            group.add("detailed", String::from_utf8_lossy(&text));
+    /// Statistics by key prefix are switched, or told as one text.
+    fn detail(&self, word: &[u8], out: &mut Outbox, cx: &Context<'_>) {
+        let order = match word {
+            b"on" => DetailOrder::On,
+            b"off" => DetailOrder::Off,
+            b"dump" => DetailOrder::Dump,
+            _ => return self.error(out, Status::NotFound),
+        };
+        match cx.detail(order) {
+            DetailOutcome::Switched => {}
+            DetailOutcome::Lines(lines) => self.echo.stat(out.bytes(), "detailed", &lines),
+            DetailOutcome::Refused => return self.error(out, Status::NotFound),
         }
-        _ => return None,
+        self.echo.stat(out.bytes(), "", b"");
     }
-    Some(group)
 }
 
 /// The answer to a storage command.

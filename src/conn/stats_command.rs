@@ -1,9 +1,8 @@
 //! `stats` and its groups over the text protocol.
 
-use std::sync::atomic::Ordering;
-
 use super::Outbox;
 use crate::exec::Context;
+use crate::exec::admin::{DetailOrder, DetailOutcome};
 use crate::protocol::text::number::unsigned_32;
 use crate::protocol::text::reply::{self, line};
 use crate::protocol::text::words::Words;
@@ -33,12 +32,12 @@ pub(super) fn answer(arguments: &[u8], out: &mut Outbox, cx: &Context<'_>) {
         say_all(&stats::conns::all(cx), out);
     } else {
         match group {
-            b"items" => say_all(&stats::classes::items(cx.shared, cx.now), out),
-            b"slabs" => say_all(&stats::classes::slabs(cx.shared, cx.now), out),
             b"hotkeys" if !cx.shared.settings.dumping => out.say(line::HOTKEYS_REFUSED),
             b"hotkeys" => say_all(&stats::hot_keys::all(cx.shared, cx.now), out),
-            b"sizes" => say_all(&stats::classes::sizes(cx.shared), out),
-            _ => out.say(line::ERROR),
+            group => match stats::of_classes(group, cx.shared, cx.now) {
+                Some(stats) => say_all(&stats, out),
+                None => out.say(line::ERROR),
+            },
         }
     }
 }
@@ -50,22 +49,18 @@ fn say_all(stats: &stats::Stats, out: &mut Outbox) {
     out.say(line::END);
 }
 
+/// The words may be shortened. With `-X` no word at all is refused alike.
 fn detail(word: Option<&[u8]>, out: &mut Outbox, cx: &Context<'_>) {
-    let shared = cx.shared;
-    if !shared.settings.dumping {
+    if !cx.shared.settings.dumping {
         return out.say(line::DETAIL_REFUSED);
     }
-    let Some(word) = word else { return out.say(line::DETAIL_USAGE) };
-    if b"on".starts_with(word) {
-        shared.detail.store(true, Ordering::Relaxed);
-        out.say(line::OK);
-    } else if b"off".starts_with(word) {
-        shared.detail.store(false, Ordering::Relaxed);
-        out.say(line::OK);
-    } else if b"dump".starts_with(word) {
-        shared.prefixes.dump(out.bytes());
-    } else {
-        out.say(line::DETAIL_USAGE);
+    let orders = [("on", DetailOrder::On), ("off", DetailOrder::Off), ("dump", DetailOrder::Dump)];
+    let order = word.and_then(|word| orders.iter().find(|(name, _)| name.as_bytes().starts_with(word)));
+    let Some((_, order)) = order else { return out.say(line::DETAIL_USAGE) };
+    match cx.detail(*order) {
+        DetailOutcome::Switched => out.say(line::OK),
+        DetailOutcome::Lines(lines) => out.say(&lines),
+        DetailOutcome::Refused => out.say(line::DETAIL_REFUSED),
     }
 }
 

@@ -62,6 +62,20 @@ impl Context<'_> {
         self.shared.store.set_page_moves(self.shared.settings.slab_reassign && level > 0);
     }
 
+    /// stats detail.
+    pub fn detail(&self, order: DetailOrder) -> DetailOutcome {
+        if !self.shared.settings.dumping {
+            return DetailOutcome::Refused;
+        }
+        if order == DetailOrder::Dump {
+            let mut lines = Vec::new();
+            self.shared.prefixes.dump(&mut lines);
+            return DetailOutcome::Lines(lines);
+        }
+        self.shared.detail.store(order == DetailOrder::On, Ordering::Relaxed);
+        DetailOutcome::Switched
+    }
+
     /// lru tune, which is shown and changes nothing.
     pub fn tune_lru(&self, shares: LruShares) -> TuneOutcome {
         if shares.hot_pct.saturating_add(shares.warm_pct) > LRU_SHARES_MAX {
@@ -108,6 +122,28 @@ impl Context<'_> {
         log::info!("memory limit changed mebibytes={mebibytes}");
         LimitOutcome::Changed
     }
+}
+
+/// What stats detail is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DetailOrder {
+    /// Count by key prefix from now on.
+    On,
+    /// Count no more.
+    Off,
+    /// Tell what was counted.
+    Dump,
+}
+
+/// What became of stats detail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DetailOutcome {
+    /// It is on or off now.
+    Switched,
+    /// These lines, the end included.
+    Lines(Vec<u8>),
+    /// `-X`.
+    Refused,
 }
 
 /// What became of lru tune.

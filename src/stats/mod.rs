@@ -12,6 +12,19 @@ use std::borrow::Cow;
 
 pub use general::{general, reset};
 
+use crate::clock::Seconds;
+use crate::shared::Shared;
+
+/// The group of this name among those that tell of size classes.
+pub fn of_classes(group: &[u8], shared: &Shared, now: Seconds) -> Option<Stats> {
+    match group {
+        b"items" => Some(classes::items(shared, now)),
+        b"slabs" => Some(classes::slabs(shared, now)),
+        b"sizes" => Some(classes::sizes(shared)),
+        _ => None,
+    }
+}
+
 /// Names and values in the order in which they are sent.
 #[derive(Debug, Default)]
 pub struct Stats {
@@ -19,7 +32,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    pub(crate) fn add(&mut self, name: impl Into<Cow<'static, str>>, value: impl ToString) {
+    fn add(&mut self, name: impl Into<Cow<'static, str>>, value: impl ToString) {
         self.rows.push((name.into(), value.to_string()));
     }
 

@@ -76,7 +76,7 @@ impl Shard {
             accessed: items.accessed(item),
             cas: items.cas(item),
             fetched: items.state(item) & state::FETCHED != 0,
-            class: usize::from(self.slabs.class_of(item)) + 1,
+            class: self.class_number(item),
             bytes: items.item_bytes(item),
         }
     }

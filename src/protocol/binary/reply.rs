@@ -111,10 +111,10 @@ impl Echo {
     }
 
     /// Appends one statistic.
-    pub fn stat(self, out: &mut Vec<u8>, name: &str, value: &str) {
+    pub fn stat(self, out: &mut Vec<u8>, name: &str, value: &[u8]) {
         self.header(out, Status::Success, 0, name.len(), value.len(), 0);
         out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(value);
     }
 }
 

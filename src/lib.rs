@@ -16,6 +16,7 @@
 //! * `slab`: size classes, the arena, how an item lies in its chunk. The `unsafe` of the store is here.
 //! * [`store`]: the cache as a plain library: shards, index, eviction, expiry. No protocol, no socket, no clock.
 //! * [`watch`]: events as lines for the clients that watch them.
+//! * [`auth`]: who may do what: users, rights, SASL. No wire format, no socket.
 //! * [`protocol`]: bytes to requests and replies to bytes. No I/O, no lock, no state.
 //! * [`stats`], [`crawler`], [`shared`]: what is counted, who walks over all items, what all threads of one server share.
 //! * [`exec`]: what a command means, once for every protocol.
@@ -31,6 +32,7 @@
 /// it, and libmemcached refuses a major version of 0. Our own is in `-V` and `-h`.
 pub const MEMCACHED_VERSION: &str = "1.6.45";
 
+pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod command;

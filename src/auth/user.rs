@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use super::record::ITERATIONS_DEFAULT;
 use super::rights::Rights;
 use super::token::TokenRules;
 use super::verifier::{Fingerprint, Verifier};
@@ -42,7 +43,7 @@ pub struct User {
 }
 
 /// All users.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Users {
     /// By name.
     pub by_name: HashMap<Box<str>, Arc<User>>,
@@ -50,6 +51,31 @@ pub struct Users {
     pub tokens: Option<TokenRules>,
     /// Iterations that challenges for unknown users name: those of most users, so that they look alike.
     pub iterations: u32,
+}
+
+impl Users {
+    /// A table of these users.
+    pub fn new(users: impl IntoIterator<Item = User>, tokens: Option<TokenRules>) -> Users {
+        let by_name: HashMap<_, _> = users.into_iter().map(|user| (user.name.clone(), Arc::new(user))).collect();
+        let iterations = most_common(by_name.values().filter_map(|user| user.passwords.first()?.iterations()));
+        Users { by_name, tokens, iterations: iterations.unwrap_or(ITERATIONS_DEFAULT) }
+    }
+}
+
+/// Nobody.
+impl Default for Users {
+    fn default() -> Users {
+        Users::new([], None)
+    }
+}
+
+/// The figure that occurs most often, and of several such the highest.
+fn most_common(figures: impl Iterator<Item = u32>) -> Option<u32> {
+    let mut times: HashMap<u32, usize> = HashMap::new();
+    for figure in figures {
+        *times.entry(figure).or_default() += 1;
+    }
+    times.into_iter().max_by_key(|&(figure, times)| (times, figure)).map(|(figure, _)| figure)
 }
 
 /// Who a connection belongs to once its login has succeeded.
@@ -77,4 +103,23 @@ pub enum Proof {
         /// The token's `exp`.
         expires: u64,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_users_look_like_most() {
+        assert_eq!(Users::default().iterations, ITERATIONS_DEFAULT);
+        assert_eq!(most_common([5000, 4096, 5000, 9000].into_iter()), Some(5000));
+        assert_eq!(most_common([4096, 9000].into_iter()), Some(9000), "the same whatever the order of the map");
+        let user = User {
+            name: "alice".into(),
+            rights: Arc::default(),
+            passwords: vec![Verifier::fake(&[0; 32], "alice", 4321)],
+            counts: Arc::default(),
+        };
+        assert_eq!(Users::new([user], None).iterations, 4321);
+    }
 }

@@ -1,8 +1,13 @@
 //! Who may do what: users, rights, the SASL handshake. No wire format and no socket: the protocols are thin callers.
 
+pub mod fault;
+pub mod memcached_files;
 pub mod prepare;
 pub mod record;
 pub mod rights;
+mod source_file;
+pub mod sources;
 pub mod token;
 pub mod user;
+pub mod users_file;
 pub mod verifier;

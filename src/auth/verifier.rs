@@ -85,6 +85,16 @@ impl Verifier {
         Verifier { sha1: record(Hash::Sha1), sha256: record(Hash::Sha256), sha512: record(Hash::Sha512) }
     }
 
+    /// Keeps this for the hash from now on.
+    pub fn put(&mut self, hash: Hash, record: Record) {
+        let place = match hash {
+            Hash::Sha1 => &mut self.sha1,
+            Hash::Sha256 => &mut self.sha256,
+            Hash::Sha512 => &mut self.sha512,
+        };
+        *place = Some(record);
+    }
+
     /// What is kept for this hash.
     pub fn record(&self, hash: Hash) -> Option<&Record> {
         match hash {

@@ -2,6 +2,7 @@
 
 use memchr::memchr;
 
+use super::access;
 use super::storage::{Storing, Tell};
 use super::values::{self, Given};
 use super::{LINE_BYTES_MAX, Outbox, Phase, STREAMED_LINE_BYTES, Session, Step};
@@ -13,6 +14,7 @@ use crate::protocol::binary::REQUEST_MAGIC;
 use crate::protocol::text::admin::{AutomoveChange, ShutdownWord};
 use crate::protocol::text::parse::{self, KeysLine, Reason, Refusal, Reply, Request, StoreLine};
 use crate::protocol::text::reply::{self, line};
+use crate::protocol::text::words::Words;
 use crate::settings::ProtocolChoice;
 use crate::store::{DeltaOutcome, DeltaTerms, End, Fetch, Found, Put, Removal, RemoveOutcome, Terms};
 use crate::watch::CloseReason;
@@ -28,6 +30,9 @@ impl Session {
             (Some(&REQUEST_MAGIC), ProtocolChoice::Ascii) | (Some(_), ProtocolChoice::Binary) => return Step::over(),
             _ => {}
         }
+        if self.hears_secrets() {
+            return self.line_before_login(input, out, cx);
+        }
         let Some(end) = memchr(b'\n', input) else { return self.unfinished_line(input) };
         let (request_line, behind) = input.split_at(end + 1);
         let request = parse::parse(request_line);
@@ -42,8 +47,17 @@ impl Session {
             self.phase = Phase::Keys(line);
             return Step::advanced(keys_at);
         }
+        if let Ok(request) = &request
+            && !self.may(|| access::of_text(request))
+        {
+            return self.forbid(request, request_line.len(), out);
+        }
         match request {
             Ok(Request::Keys { line, keys_at }) => {
+                if !self.may_all(&line, &request_line[keys_at..]) {
+                    out.say(line::UNAUTHORIZED);
+                    return Step::answered(request_line.len());
+                }
                 if keys_too_long(&request_line[keys_at..]) {
                     out.say(line::BAD_FORMAT);
                     return Step::answered(request_line.len());
@@ -58,6 +72,11 @@ impl Session {
                 self.meta(command, arguments, request_line.len(), behind, out, cx)
             }
             Ok(Request::Watch { kinds }) => Step::watch(request_line.len(), kinds),
+            Ok(Request::Sasl(sasl_line)) => self.sasl_line(sasl_line, request_line.len(), behind, out, cx),
+            Ok(Request::Stats { arguments }) => {
+                super::stats_command::answer(arguments, self.login.as_deref(), out, cx);
+                Step::answered(request_line.len())
+            }
             Ok(Request::Quit) => {
                 self.close_reason = CloseReason::Normal;
                 Step::over()
@@ -98,6 +117,21 @@ impl Session {
         Step::answered(line_len)
     }
 
+    /// Refuses what the user has no right to, with the value that belongs to it.
+    fn forbid(&mut self, request: &Request<'_>, line_len: usize, out: &mut Outbox) -> Step {
+        say(out, line::UNAUTHORIZED, request.reply());
+        if let Request::Store(store_line) = request {
+            self.swallow(store_line.value_len + End::Crlf.bytes());
+        }
+        Step::answered(line_len)
+    }
+
+    /// Whether each of the keys on this line may be asked for. If one may not, none is answered.
+    #[inline]
+    fn may_all(&self, line: &KeysLine, keys: &[u8]) -> bool {
+        self.login.is_none() || Words::of(parse::without_end(keys)).all(|key| self.may(|| access::of_key(line, key)))
+    }
+
     pub(super) fn swallow(&mut self, left: usize) {
         self.phase = if left > 0 { Phase::Swallow { left } } else { Phase::Command };
     }
@@ -134,6 +168,11 @@ impl Session {
             let key = &text[at..at + len];
             if len > KEY_MAX {
                 out.say(line::BAD_FORMAT);
+                self.phase = Phase::SkipLine;
+                return Step::advanced(at);
+            }
+            if !self.may(|| access::of_key(&keys, key)) {
+                out.say(line::UNAUTHORIZED);
                 self.phase = Phase::SkipLine;
                 return Step::advanced(at);
             }
@@ -287,7 +326,6 @@ fn execute(request: &Request<'_>, out: &mut Outbox, cx: &Context<'_>) {
         }
         Request::Reassign { classes, reply } => say(out, super::lru_command::reassign(classes, cx), reply),
         Request::Lru { order, reply } => say(out, super::lru_command::tune(order, cx), reply),
-        Request::Stats { arguments } => super::stats_command::answer(arguments, out, cx),
         Request::Version => reply::version_line(out.bytes()),
         Request::Noop => out.say(line::NOOP),
         #[cfg(feature = "debug-commands")]
@@ -300,6 +338,8 @@ fn execute(request: &Request<'_>, out: &mut Outbox, cx: &Context<'_>) {
         | Request::Meta { .. }
         | Request::Watch { .. }
         | Request::Quit
+        | Request::Sasl(_)
+        | Request::Stats { .. }
         | Request::Shutdown { .. }
         | Request::Crawler { .. }
         | Request::DeletePrefix { .. } => unreachable!("the session takes these itself"),

@@ -66,7 +66,6 @@ fn refusals_go_to_stderr_as_one_line() {
         (&["-I", "256m"], 64, "larder: -I 256m is more than half of -m 64m; raise -m or lower -I\n"),
         (&["-o", "bogus"], 1, "larder: Illegal suboption \"bogus\"; larder -h lists them\n"),
         (&["-o", "hashpower=5"], 1, "larder: -o hashpower \"5\" is out of range; give 12 to 32\n"),
-        (&["-S"], 1, "larder: -S: there are no users; give --users or set MEMCACHED_SASL_PWDB\n"),
         (&["-S", "-B", "ascii"], 64, "larder: -S does not go with the text protocol; give -B binary\n"),
     ] {
         let output = larder(args);

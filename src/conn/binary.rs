@@ -58,11 +58,11 @@ impl Session {
             }
         };
         let echo = Echo { opcode: header.opcode, opaque: header.opaque };
-        if !self.is_heard(header.verb) {
+        if self.hears_secrets() && !header.verb.is_login() && header.verb != Verb::Version {
             echo.error(out.bytes(), Status::AuthError);
             return Step::over();
         }
-        if header.verb == Verb::Unknown || header.verb.is_login() && self.login.is_none() {
+        if header.verb == Verb::Unknown || self.login.is_none() && header.verb.is_login() {
             echo.error(out.bytes(), Status::UnknownCommand);
             self.swallow(header.extras_len + header.key_len + header.value_len);
             return Step::answered(HEADER_BYTES);
@@ -74,10 +74,7 @@ impl Session {
         }
         let (extras, key) = head.split_at(header.extras_len);
         let asked = Asked { header: &header, echo, extras, key };
-        if header.verb.is_login() {
-            return self.binary_login(&asked, &input[head_len..], out, cx);
-        }
-        if header.verb != Verb::Version && !self.may(|| access::of_binary(header.verb, key)) {
+        if self.login.is_some() && !self.may_ask(header.verb, key) {
             echo.error(out.bytes(), Status::AuthError);
             self.swallow(header.value_len);
             return Step::answered(head_len);
@@ -85,6 +82,9 @@ impl Session {
         match header.verb {
             Verb::Set | Verb::Add | Verb::Replace | Verb::Append | Verb::Prepend => {
                 return self.store(&asked.storing(cx), head_len, &input[head_len..], out, cx);
+            }
+            Verb::SaslList | Verb::SaslAuth | Verb::SaslStep => {
+                return self.binary_login(&asked, &input[head_len..], out, cx);
             }
             Verb::Quit => {
                 self.close_reason = CloseReason::Normal;
@@ -104,9 +104,10 @@ impl Session {
 const MECHANISM_BYTES_MAX: usize = 32;
 
 impl Session {
-    /// Whether this is listened to before a login.
-    fn is_heard(&self, verb: Verb) -> bool {
-        !self.hears_secrets() || verb.is_login() || verb == Verb::Version
+    /// Whether who is logged in may ask this; before a login, what comes here may be asked by anyone.
+    #[cold]
+    fn may_ask(&self, verb: Verb, key: &[u8]) -> bool {
+        self.hears_secrets() || self.may(access::of_binary(verb, key))
     }
 
     fn binary_login(&mut self, asked: &Asked<'_>, behind: &[u8], out: &mut Outbox, cx: &Context<'_>) -> Step {

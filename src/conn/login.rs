@@ -418,10 +418,10 @@ impl Session {
 
     /// Whether whoever is logged in may do that; anyone may, where no login is asked for.
     #[inline]
-    pub(super) fn may<'d>(&self, demand: impl FnOnce() -> Demand<'d>) -> bool {
+    pub(super) fn may(&self, demand: Demand<'_>) -> bool {
         match &self.login {
             None => true,
-            Some(login) => login.allows(demand()),
+            Some(login) => login.allows(demand),
         }
     }
 

@@ -59,7 +59,7 @@ impl Session {
         } else {
             Asked { key, key_form: KeyForm::Text, flags }
         };
-        if !self.may(|| access::of_meta(command, asked.key, flags)) {
+        if self.login.is_some() && !self.may(access::of_meta(command, asked.key, flags)) {
             out.say(line::UNAUTHORIZED);
             if command == Command::Set {
                 self.swallow(*value_len + End::Crlf.bytes());

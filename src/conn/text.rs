@@ -47,17 +47,14 @@ impl Session {
             self.phase = Phase::Keys(line);
             return Step::advanced(keys_at);
         }
-        if let Ok(request) = &request
-            && !self.may(|| access::of_text(request))
+        if self.login.is_some()
+            && let Ok(request) = &request
+            && let Some(step) = self.forbid(request, request_line, out)
         {
-            return self.forbid(request, request_line.len(), out);
+            return step;
         }
         match request {
             Ok(Request::Keys { line, keys_at }) => {
-                if !self.may_all(&line, &request_line[keys_at..]) {
-                    out.say(line::UNAUTHORIZED);
-                    return Step::answered(request_line.len());
-                }
                 if keys_too_long(&request_line[keys_at..]) {
                     out.say(line::BAD_FORMAT);
                     return Step::answered(request_line.len());
@@ -117,19 +114,24 @@ impl Session {
         Step::answered(line_len)
     }
 
-    /// Refuses what the user has no right to, with the value that belongs to it.
-    fn forbid(&mut self, request: &Request<'_>, line_len: usize, out: &mut Outbox) -> Step {
+    /// Refuses what the user has no right to, with the value that belongs to it. Of a line of keys none is answered if
+    /// one may not be.
+    #[cold]
+    fn forbid(&mut self, request: &Request<'_>, request_line: &[u8], out: &mut Outbox) -> Option<Step> {
+        let allowed = match request {
+            Request::Keys { line, keys_at } => {
+                Words::of(parse::without_end(&request_line[*keys_at..])).all(|key| self.may(access::of_key(line, key)))
+            }
+            request => self.may(access::of_text(request)),
+        };
+        if allowed {
+            return None;
+        }
         say(out, line::UNAUTHORIZED, request.reply());
         if let Request::Store(store_line) = request {
             self.swallow(store_line.value_len + End::Crlf.bytes());
         }
-        Step::answered(line_len)
-    }
-
-    /// Whether each of the keys on this line may be asked for. If one may not, none is answered.
-    #[inline]
-    fn may_all(&self, line: &KeysLine, keys: &[u8]) -> bool {
-        self.login.is_none() || Words::of(parse::without_end(keys)).all(|key| self.may(|| access::of_key(line, key)))
+        Some(Step::answered(request_line.len()))
     }
 
     pub(super) fn swallow(&mut self, left: usize) {
@@ -156,6 +158,8 @@ impl Session {
             Some(exptime) => Fetch::touch(cx.shared.clock.expiry(exptime, cx.now)),
             None => Fetch::GET,
         };
+        // Of a whole line all keys were looked at before; of one that is answered as it arrives they are here.
+        let has_login = self.login.is_some();
         let mut at = 0;
         loop {
             while text.get(at) == Some(&b' ') {
@@ -171,7 +175,7 @@ impl Session {
                 self.phase = Phase::SkipLine;
                 return Step::advanced(at);
             }
-            if !self.may(|| access::of_key(&keys, key)) {
+            if has_login && !self.may(access::of_key(&keys, key)) {
                 out.say(line::UNAUTHORIZED);
                 self.phase = Phase::SkipLine;
                 return Step::advanced(at);

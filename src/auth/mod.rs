@@ -5,6 +5,7 @@ pub mod memcached_files;
 pub mod prepare;
 pub mod record;
 pub mod rights;
+pub mod sasl;
 mod source_file;
 pub mod sources;
 pub mod token;

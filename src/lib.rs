@@ -9,8 +9,8 @@
 //!
 //! Modules in layer order; each leans on those above it:
 //!
-//! * [`clock`], [`command`], [`uri`], [`exit_status`]: seconds since start; the words that protocols and store share;
-//!   keys made fit to be shown; what the process ends with.
+//! * [`clock`], [`command`], [`uri`], [`exit_status`], [`panics`]: seconds since start; the words that protocols and
+//!   store share; keys made fit to be shown; what the process ends with; where a panic does not end it.
 //! * [`sys`]: the edge to the operating system, one function a call.
 //! * [`settings`]: what the operator asked for, as plain data.
 //! * `slab`: size classes, the arena, how an item lies in its chunk. The `unsafe` of the store is here.
@@ -40,8 +40,8 @@ pub mod conn;
 pub mod crawler;
 pub mod exec;
 pub mod exit_status;
-pub mod guard;
 pub mod net;
+pub mod panics;
 pub mod protocol;
 pub mod server;
 pub mod settings;

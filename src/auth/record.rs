@@ -122,6 +122,20 @@ impl Record {
         stored_key(hash, &salted).as_ref().ct_eq(&self.stored_key).into()
     }
 
+    /// The server's signature over the messages of an exchange, if the client's proof over them is right (RFC 5802
+    /// section 3). In time that does not depend on how near the proof is.
+    pub fn answer_proof(&self, hash: Hash, auth_message: &[u8], proof: &[u8]) -> Option<impl AsRef<[u8]> + use<>> {
+        let sign = |key| hmac::sign(&hmac::Key::new(hash.hmac(), key), auth_message);
+        let client_signature = sign(&self.stored_key);
+        if proof.len() != client_signature.as_ref().len() {
+            return None;
+        }
+        let client_key: Zeroizing<Vec<u8>> =
+            Zeroizing::new(proof.iter().zip(client_signature.as_ref()).map(|(proof, sign)| proof ^ sign).collect());
+        let right: bool = digest::digest(hash.digest(), &client_key).as_ref().ct_eq(&self.stored_key).into();
+        right.then(|| sign(&self.server_key))
+    }
+
     /// Reads `iterations:salt:stored key:server key`, the last three in base64 with its padding.
     ///
     /// # Errors
@@ -189,12 +203,12 @@ mod tests {
     fn check_exchange(hash: Hash, salt: &str, auth_message: &str, proof: &str, signature: &str) {
         let salt = STANDARD.decode(salt).unwrap();
         let record = record(hash, "pencil", 4096, &salt);
-        let sign = |key: &[u8]| hmac::sign(&hmac::Key::new(hash.hmac(), key), auth_message.as_bytes());
-        let proof = STANDARD.decode(proof).unwrap();
-        let client_key: Vec<u8> =
-            proof.iter().zip(sign(&record.stored_key).as_ref()).map(|(proof, sign)| proof ^ sign).collect();
-        assert_eq!(digest::digest(hash.digest(), &client_key).as_ref(), &*record.stored_key);
-        assert_eq!(STANDARD.encode(sign(&record.server_key)), signature);
+        let mut proof = STANDARD.decode(proof).unwrap();
+        let answer = |proof: &[u8]| record.answer_proof(hash, auth_message.as_bytes(), proof);
+        assert_eq!(STANDARD.encode(answer(&proof).unwrap()), signature);
+        assert!(answer(&proof[1..]).is_none());
+        proof[0] ^= 1;
+        assert!(answer(&proof).is_none());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::{Outbox, Outcome, Phase, Session, Step};
 use crate::auth::authority::{Admission, Authority, Verdict, Work};
 use crate::auth::rights::Demand;
-use crate::auth::sasl::{self, Claim, Handshake, Mechanism, Why};
+use crate::auth::sasl::{self, Claim, Handshake, Mechanism};
 use crate::auth::user::{Identity, Proof};
 use crate::clock::Seconds;
 use crate::exec::Context;
@@ -28,6 +28,13 @@ const LOGIN_SECS_MAX: Seconds = 30;
 
 /// Failed logins after which a connection is closed.
 const FAILURES_MAX: u8 = 10;
+
+/// Reasons for the log, beside those of `auth`.
+const NOT_OFFERED: &str = "mechanism not offered";
+const NOT_ENCRYPTED: &str = "a secret in the clear over a network; use SCRAM, or give --allow-plain";
+const OUT_OF_ORDER: &str = "out_of_order";
+const MALFORMED: &str = "malformed";
+const TOO_MANY_FAILURES: &str = "too many failures from this address";
 
 /// Where a client that has to log in comes from.
 #[derive(Clone, Copy, Debug)]
@@ -190,7 +197,7 @@ impl Session {
                 let first = (!bytes.is_empty()).then(|| Zeroizing::new(bytes.to_vec()));
                 match authority.mechanism(name, login.client.may_send_secrets) {
                     Some(mechanism) => self.begin(mechanism, first, tell, out, cx),
-                    None => self.fail(tell, None, Why::NoSuchMechanism, cx),
+                    None => self.fail(tell, None, NOT_OFFERED, cx),
                 }
             }
             Message::Next(bytes) => match login.handshake.take() {
@@ -198,7 +205,7 @@ impl Session {
                     let step = handshake.step(Some(bytes));
                     self.on_step(mechanism, handshake, step, tell, out, cx)
                 }
-                None => self.fail(tell, None, Why::OutOfOrder, cx),
+                None => self.fail(tell, None, OUT_OF_ORDER, cx),
             },
         }
     }
@@ -212,13 +219,13 @@ impl Session {
         let may_send_secrets = self.login.as_ref().is_some_and(|login| login.client.may_send_secrets);
         let words = (std::str::from_utf8(&text[..blank]), std::str::from_utf8(&text[blank + 1..]));
         match words {
-            _ if !may_send_secrets => self.fail(tell, Some(Mechanism::Plain), Why::NotEncrypted, cx),
+            _ if !may_send_secrets => self.fail(tell, Some(Mechanism::Plain), NOT_ENCRYPTED, cx),
             (Ok(name), Ok(password)) => {
                 let password = Zeroizing::new(password.to_owned());
                 let claim = Claim::Password { name: name.to_owned(), password, mechanism: Mechanism::Plain };
                 self.claim(Mechanism::Plain, claim, tell, out, cx)
             }
-            _ => self.fail(tell, Some(Mechanism::Plain), Why::Malformed, cx),
+            _ => self.fail(tell, Some(Mechanism::Plain), MALFORMED, cx),
         }
     }
 
@@ -287,7 +294,7 @@ impl Session {
                 self.enter(identity, tell, out, cx)
             }
             sasl::Step::Check(claim) => self.claim(mechanism, claim, tell, out, cx),
-            sasl::Step::Refused(why) => self.fail(tell, Some(mechanism), why, cx),
+            sasl::Step::Refused(why) => self.fail(tell, Some(mechanism), &why.to_string(), cx),
         }
     }
 
@@ -317,12 +324,12 @@ impl Session {
         }
     }
 
-    fn fail(&mut self, tell: LoginTell, mechanism: Option<Mechanism>, why: Why, cx: &Context<'_>) -> Outcome {
+    fn fail(&mut self, tell: LoginTell, mechanism: Option<Mechanism>, reason: &str, cx: &Context<'_>) -> Outcome {
         let Some(login) = &mut self.login else { return Outcome::Over };
         let address = login.client.address;
         login.leave(cx.now);
         if let Some(authority) = &cx.shared.authority {
-            authority.note_failure(address, mechanism, None, &why.to_string());
+            authority.note_failure(address, mechanism, None, reason);
         }
         let errand = Errand { not_before: None, work: Work::Refuse };
         self.wait(Pending { tell, errand: Some(errand), verdict: None, held: None, is_last: false })
@@ -330,7 +337,7 @@ impl Session {
 
     /// The client's address has failed too often: nothing is checked any more.
     fn fail_last(&mut self, tell: LoginTell, mechanism: Option<Mechanism>, cx: &Context<'_>) -> Outcome {
-        let outcome = self.fail(tell, mechanism, Why::TooManyFailures, cx);
+        let outcome = self.fail(tell, mechanism, TOO_MANY_FAILURES, cx);
         if let Phase::Login(pending) = &mut self.phase {
             pending.is_last = true;
         }

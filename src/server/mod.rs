@@ -26,7 +26,6 @@ use signals::{Signals, Wish};
 use threads::{Ending, Threads};
 
 use crate::exit_status;
-use crate::guard;
 use crate::net::listen::{self, ListenSocket, Listener, UdpListener};
 use crate::net::port_file;
 use crate::net::udp;
@@ -41,7 +40,6 @@ use crate::sys::pid_file::{self, AtExit, PidFile};
 ///
 /// To be called once, from the main thread, while there is no other.
 pub fn run(settings: Settings) -> i32 {
-    guard::abort_on_panic();
     match start(settings) {
         Ok(running) => running.serve(),
         Err(failure) => {

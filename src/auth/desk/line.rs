@@ -6,14 +6,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::guard::guarded;
+use crate::panics::contain;
 
 /// Time from a submission to the telling of its failure, at least: a connection guesses ten times a second.
 pub const FAILURE_DELAY: Duration = Duration::from_millis(100);
@@ -174,7 +173,7 @@ impl<T> Counter<T> {
             } else if let Some((submitted, job)) = state.take_job(now) {
                 drop(state);
                 // A fault in deciding is a failure of this login, not of all that follow.
-                let outcome = guarded(AssertUnwindSafe(job.work)).flatten();
+                let outcome = contain(job.work).flatten();
                 match outcome {
                     Some(success) => {
                         (job.deliver)(Some(success));

@@ -1,55 +1,56 @@
-//! One handshake. rsasl sees only messages that have the right shape, in a `catch_unwind`, and is not asked again after
-//! its first error or its end. What it says counts as success only if its validation says so; what it wrote is sent only
-//! then, or while it goes on.
+//! A login from its first message to its end.
 
 use std::fmt;
-use std::panic::AssertUnwindSafe;
+use std::mem;
 use std::sync::Arc;
 
-use rsasl::callback::{Context, Request, SessionCallback, SessionData};
-use rsasl::config::SASLConfig;
-use rsasl::mechanisms::oauthbearer::properties::OAuthBearerValidate;
-use rsasl::mechanisms::scram::properties::ScramStoredPassword;
-use rsasl::mechanisms::{login, oauthbearer, plain, scram};
-use rsasl::prelude::{Mechname, Registry, SASLServer, Session, SessionError, State, Validation};
-use rsasl::property::{AuthId, AuthzId, OAuthBearerToken, Password};
-use rsasl::validate::{Validate, ValidationError};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::{Claim, MESSAGE_MAX, Mechanism, Step, Why, rotated, shape};
+use super::name::{check_authzid, prepare, unescape};
+use super::session::{Outcome, Session, Verdict};
+use super::shape::{self, ClientFinal, ClientFirst};
+use super::{Claim, MESSAGE_MAX, Mechanism, Step, Why};
 use crate::auth::user::{Identity, Proof, User, Users};
-use crate::auth::verifier::{Hash, Record, Verifier};
-use crate::guard::guarded;
+use crate::auth::verifier::{Hash, Verifier};
 
-/// A handshake in progress.
+/// One login.
 pub struct Handshake {
     mechanism: Mechanism,
     users: Arc<Users>,
-    secret: [u8; 32],
-    state: Phase,
+    secret: Zeroizing<[u8; 32]>,
+    state: State,
 }
 
-enum Phase {
-    /// No message has come.
-    New,
-    /// rsasl waits for a message that has no parts.
-    Asked(Box<Rsasl>),
-    /// The challenge is out, and the proof is next.
-    Challenged(Box<Challenged>),
-    /// The server's proof is out; an empty message ends the handshake.
-    Proven(Box<Identity>),
+/// Which message is due.
+enum State {
+    /// The first one; `asked` if an empty challenge has been sent for it.
+    Start { asked: bool },
+    /// LOGIN's name.
+    LoginName(Session),
+    /// LOGIN's password.
+    LoginPassword(Session),
+    /// SCRAM's proof.
+    Proof(Box<Exchange>),
+    /// An empty one: the proof was right, and the client knows ours.
+    Proven(Identity),
+    /// None.
     Over,
 }
 
-struct Challenged {
-    rsasl: Rsasl,
+/// A SCRAM exchange whose challenge has been sent.
+struct Exchange {
+    session: Session,
     hash: Hash,
-    /// `None` for a user who is not there.
+    /// `None` for somebody who does not exist, who gets the challenge of a record that nobody can prove.
     user: Option<Arc<User>>,
+    gs2_header: Vec<u8>,
     client_first_bare: Vec<u8>,
     server_first: Vec<u8>,
 }
 
+/// Shows nothing that was sent.
 impl fmt::Debug for Handshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handshake").field("mechanism", &self.mechanism).finish_non_exhaustive()
@@ -57,252 +58,163 @@ impl fmt::Debug for Handshake {
 }
 
 impl Handshake {
-    /// A handshake with the users of this moment; `secret` makes up what unknown users are challenged with.
+    /// Begins a login. `users` is the table of this moment; `secret` keys the challenges for users who do not exist,
+    /// so that they are the same each time, and should last longer than the process.
     pub fn begin(mechanism: Mechanism, users: Arc<Users>, secret: &[u8; 32]) -> Handshake {
-        Handshake { mechanism, users, secret: *secret, state: Phase::New }
+        Handshake { mechanism, users, secret: Zeroizing::new(*secret), state: State::Start { asked: false } }
     }
 
-    /// Takes a message of the client; `None` if there was no initial response.
+    /// One message of the client, of at most [`MESSAGE_MAX`] bytes; `None` if the client begins without one.
+    ///
+    /// After anything but [`Step::Challenge`] the login is over, and more messages are refused.
     pub fn step(&mut self, message: Option<&[u8]>) -> Step {
-        if message.is_some_and(|message| message.len() > MESSAGE_MAX) {
-            self.state = Phase::Over;
-            return Step::Refused(Why::TooLong);
-        }
-        let state = std::mem::replace(&mut self.state, Phase::Over);
-        let step = match (state, message) {
-            (Phase::New, message) => self.first(message),
-            (Phase::Asked(rsasl), Some(message)) => self.ask(*rsasl, message),
-            (Phase::Challenged(challenged), Some(message)) => self.prove(*challenged, message),
-            (Phase::Proven(identity), None | Some(b"")) => Ok(Step::Granted(*identity)),
-            (Phase::Asked(_) | Phase::Challenged(_) | Phase::Proven(_) | Phase::Over, _) => Err(Why::OutOfOrder),
+        let state = mem::replace(&mut self.state, State::Over);
+        let result = match message {
+            Some(message) if message.len() > MESSAGE_MAX => Err(Why::TooLong),
+            _ => self.advance(state, message),
         };
-        step.unwrap_or_else(Step::Refused)
-    }
-
-    fn first(&mut self, message: Option<&[u8]>) -> Result<Step, Why> {
-        match (hash(self.mechanism), message) {
-            (_, None) if self.mechanism != Mechanism::Login => {
-                // The client goes first in all the others; an empty challenge asks it to.
-                self.state = Phase::New;
-                Ok(Step::Challenge(Vec::new()))
+        match result {
+            Ok((state, step)) => {
+                self.state = state;
+                step
             }
-            (Some(hash), Some(message)) => self.challenge(hash, message),
-            (_, message) => {
-                let mut rsasl = Rsasl::new(self.mechanism, None)?;
-                if self.mechanism == Mechanism::Login {
-                    rsasl.step(None)?;
-                }
-                match message {
-                    Some(message) => self.ask(rsasl, message),
-                    None => {
-                        self.state = Phase::Asked(Box::new(rsasl));
-                        Ok(Step::Challenge(USER_PROMPT.to_vec()))
-                    }
-                }
-            }
+            Err(why) => Step::Refused(why),
         }
     }
 
-    /// PLAIN, LOGIN, OAUTHBEARER.
-    fn ask(&mut self, mut rsasl: Rsasl, message: &[u8]) -> Result<Step, Why> {
-        match rsasl.step(Some(message))? {
-            Said::Challenge(_) if self.mechanism == Mechanism::Login => {
-                self.state = Phase::Asked(Box::new(rsasl));
-                Ok(Step::Challenge(PASSWORD_PROMPT.to_vec()))
+    fn advance(&self, state: State, message: Option<&[u8]>) -> Result<(State, Step), Why> {
+        match (state, message) {
+            (State::Start { asked: false }, None) if self.mechanism != Mechanism::Login => {
+                Ok((State::Start { asked: true }, Step::Challenge(Vec::new())))
             }
-            Said::Challenge(_) => Err(Why::Malformed),
-            Said::End(_, heard) => claim(self.mechanism, heard.ok_or(Why::Malformed)?).map(Step::Check),
+            (State::Start { asked: false }, None) => {
+                Ok((State::LoginName(login()?), Step::Challenge(b"Username:".to_vec())))
+            }
+            (State::Start { .. }, Some(message)) => self.first(message),
+            (State::LoginName(session), Some(message)) => login_name(session, message),
+            (State::LoginPassword(session), Some(message)) => {
+                shape::check_password(message)?;
+                self.secret_sent(session, message)
+            }
+            (State::Proof(exchange), Some(message)) => exchange.finish(message),
+            // What memcached with Cyrus does: the server's proof is a challenge, and its answer is empty.
+            (State::Proven(identity), None | Some(b"")) => Ok((State::Over, Step::Granted(identity))),
+            _ => Err(Why::OutOfOrder),
         }
     }
 
-    fn challenge(&mut self, hash: Hash, message: &[u8]) -> Result<Step, Why> {
-        let first = shape::client_first(message).ok_or(Why::Malformed)?;
-        if first.authzid.as_ref().is_some_and(|authzid| *authzid != first.name) {
-            return Err(Why::NotAllowed);
+    fn first(&self, message: &[u8]) -> Result<(State, Step), Why> {
+        if let Some(hash) = self.mechanism.hash() {
+            return self.challenge(hash, message);
         }
-        let found = self.users.by_name.get(first.name.as_str()).cloned();
-        let user = found.filter(|user| user.passwords.first().is_some_and(|newest| newest.record(hash).is_some()));
-        let fake;
-        let verifier = match &user {
-            Some(user) => user.passwords.first(),
-            None => {
-                fake = Verifier::fake(&self.secret, &first.name, self.users.iterations);
-                Some(&fake)
+        match self.mechanism {
+            // rsasl asks for the name whatever the first message is.
+            Mechanism::Login => return login_name(login()?, message),
+            Mechanism::OAuthBearer => shape::check_oauth_bearer(message)?,
+            _ => shape::check_plain(message)?,
+        }
+        self.secret_sent(Session::begin(self.mechanism, None).ok_or(Why::Broken)?, message)
+    }
+
+    /// The challenge to SCRAM's first message.
+    fn challenge(&self, hash: Hash, message: &[u8]) -> Result<(State, Step), Why> {
+        let first = ClientFirst::parse(message)?;
+        // Made for everybody, so that time does not tell who exists.
+        let fake = Verifier::fake(&self.secret, &first.name, self.users.iterations);
+        let user = self.users.by_name.get(&*first.name);
+        let user = user.filter(|user| user.passwords.first().is_some_and(|newest| newest.record(hash).is_some()));
+        let verifier = user.map_or(&fake, |user| &user.passwords[0]);
+        let session = Session::begin(self.mechanism, verifier.record(hash).cloned()).ok_or(Why::Broken)?;
+        match session.step(Some(message)) {
+            Outcome::Running(session, server_first) => {
+                let exchange = Exchange {
+                    session,
+                    hash,
+                    user: user.cloned(),
+                    gs2_header: first.gs2_header.to_vec(),
+                    client_first_bare: first.bare.to_vec(),
+                    server_first: server_first.clone(),
+                };
+                Ok((State::Proof(Box::new(exchange)), Step::Challenge(server_first)))
             }
+            Outcome::Failed => Err(Why::Malformed),
+            Outcome::Finished(..) | Outcome::Broken => Err(Why::Broken),
+        }
+    }
+
+    /// The message that has the secret in it.
+    fn secret_sent(&self, session: Session, message: &[u8]) -> Result<(State, Step), Why> {
+        let verdict = match session.step(Some(message)) {
+            Outcome::Finished(verdict, _) => verdict,
+            Outcome::Failed => return Err(Why::Malformed),
+            Outcome::Running(..) | Outcome::Broken => return Err(Why::Broken),
         };
-        let record = verifier.and_then(|verifier| verifier.record(hash)).ok_or(Why::BadProof)?;
-        let mut rsasl = Rsasl::new(self.mechanism, Some(record.clone()))?;
-        let Said::Challenge(server_first) = rsasl.step(Some(message))? else { return Err(Why::Malformed) };
-        let client_first_bare = first.bare.to_vec();
-        let challenged = Challenged { rsasl, hash, user, client_first_bare, server_first: server_first.clone() };
-        self.state = Phase::Challenged(Box::new(challenged));
-        Ok(Step::Challenge(server_first))
-    }
-
-    fn prove(&mut self, challenged: Challenged, message: &[u8]) -> Result<Step, Why> {
-        let Challenged { mut rsasl, hash, user, client_first_bare, server_first } = challenged;
-        let (without_proof, proof) = shape::client_final(message).ok_or(Why::Malformed)?;
-        let Said::End(said, heard) = rsasl.step(Some(message))? else { return Err(Why::Malformed) };
-        let user = user.ok_or(Why::BadProof)?;
-        let (server_final, password) = match heard {
-            Some(Heard::Proof) => (said, user.passwords.first().ok_or(Why::BadProof)?),
-            // The binding and the nonce are rsasl's to compare; it says what it did not like.
-            _ if said == b"e=invalid-proof" && echoes(&server_first, without_proof) => {
-                let signed = rotated::auth_message(&client_first_bare, &server_first, without_proof);
-                let older = user.passwords.iter().skip(1).find_map(|password| {
-                    let server_final = rotated::server_final(hash, password.record(hash)?, &signed, proof)?;
-                    Some((server_final, password))
-                });
-                older.ok_or(Why::BadProof)?
+        let claim = match verdict {
+            Verdict::Password { authzid, name, password } => {
+                let name = prepare(name.as_bytes())?;
+                check_authzid(Some(authzid.as_bytes()), &name)?;
+                let password = std::str::from_utf8(&password).map_err(|_| Why::Malformed)?;
+                Claim::Password { name, password: Zeroizing::new(password.to_owned()), mechanism: self.mechanism }
             }
-            _ => return Err(Why::BadProof),
-        };
-        self.state = Phase::Proven(Box::new(user.identity(Proof::Password(password.fingerprint()))));
-        Ok(Step::Challenge(server_final))
-    }
-}
-
-/// Whether the client's last message has the nonce of the challenge. (rsasl answers a wrong nonce and a wrong proof
-/// alike.)
-fn echoes(server_first: &[u8], client_final: &[u8]) -> bool {
-    let nonce = |message: &[u8], at| message.split(|&byte| byte == b',').nth(at).map(<[u8]>::to_vec);
-    nonce(server_first, 0).is_some_and(|ours| nonce(client_final, 1) == Some(ours))
-}
-
-fn hash(mechanism: Mechanism) -> Option<Hash> {
-    match mechanism {
-        Mechanism::ScramSha512 => Some(Hash::Sha512),
-        Mechanism::ScramSha256 => Some(Hash::Sha256),
-        Mechanism::ScramSha1 => Some(Hash::Sha1),
-        Mechanism::OAuthBearer | Mechanism::Plain | Mechanism::Login => None,
-    }
-}
-
-fn claim(mechanism: Mechanism, heard: Heard) -> Result<Claim, Why> {
-    match heard {
-        Heard::Password { name, authzid, password } => {
-            if authzid.is_some_and(|authzid| authzid != name) {
-                return Err(Why::NotAllowed);
+            Verdict::Token { authzid, credentials } => {
+                let token = shape::bearer_token(&credentials).ok_or(Why::Malformed)?;
+                let name = match authzid.as_deref() {
+                    None | Some("") => None,
+                    Some(authzid) => Some(prepare(&unescape(authzid.as_bytes())?)?),
+                };
+                Claim::Token { name, token: Zeroizing::new(token.to_owned()) }
             }
-            let is_password = !password.is_empty() && !password.contains('\0');
-            let claim = Claim::Password { name, password, mechanism };
-            match &claim {
-                Claim::Password { name, .. } if is_password && shape::is_name(name) => Ok(claim),
-                _ => Err(Why::Malformed),
+            Verdict::Proven => return Err(Why::Broken),
+        };
+        Ok((State::Over, Step::Check(claim)))
+    }
+}
+
+/// A session of LOGIN that waits for the name. rsasl's own prompts are not those of Cyrus, so they are dropped.
+fn login() -> Result<Session, Why> {
+    match Session::begin(Mechanism::Login, None).ok_or(Why::Broken)?.step(None) {
+        Outcome::Running(session, _) => Ok(session),
+        _ => Err(Why::Broken),
+    }
+}
+
+fn login_name(session: Session, name: &[u8]) -> Result<(State, Step), Why> {
+    prepare(name)?;
+    match session.step(Some(name)) {
+        Outcome::Running(session, _) => Ok((State::LoginPassword(session), Step::Challenge(b"Password:".to_vec()))),
+        Outcome::Failed => Err(Why::Malformed),
+        Outcome::Finished(..) | Outcome::Broken => Err(Why::Broken),
+    }
+}
+
+impl Exchange {
+    /// Checks the proof against each of the user's passwords.
+    fn finish(self, message: &[u8]) -> Result<(State, Step), Why> {
+        let nonce = shape::server_nonce(&self.server_first).ok_or(Why::Broken)?;
+        let last = ClientFinal::parse(message, &self.gs2_header, nonce, self.hash.key_bytes())?;
+        let auth_message = [&self.client_first_bare, &*self.server_first, last.without_proof].join(&b',');
+        let (user, verifier, server_final) = match (self.session.step(Some(message)), self.user) {
+            (Outcome::Finished(Verdict::Proven, reply), Some(user)) => (user, 0, reply),
+            // rsasl knows the newest password only.
+            (Outcome::Failed, Some(user)) => {
+                let prove = |verifier: &Verifier| {
+                    verifier.record(self.hash)?.answer_proof(self.hash, &auth_message, &last.proof)
+                };
+                let older = user.passwords.iter().enumerate().skip(1);
+                let (index, signature) =
+                    older.filter_map(|(index, older)| Some((index, prove(older)?))).next().ok_or(Why::BadProof)?;
+                (user, index, format!("v={}", STANDARD.encode(signature)).into_bytes())
             }
-        }
-        Heard::Token { authzid, token } => {
-            let (scheme, bare) = token.split_once(' ').ok_or(Why::Malformed)?;
-            if !scheme.eq_ignore_ascii_case("Bearer") || authzid.as_ref().is_some_and(|name| !shape::is_name(name)) {
-                return Err(Why::Malformed);
-            }
-            Ok(Claim::Token { name: authzid, token: Zeroizing::new(bare.trim_start_matches(' ').to_owned()) })
-        }
-        Heard::Proof => Err(Why::Malformed),
-    }
-}
-
-/// Cyrus' prompts, which clients know better than rsasl's.
-const USER_PROMPT: &[u8] = b"Username:";
-const PASSWORD_PROMPT: &[u8] = b"Password:";
-
-/// What rsasl's session comes to know.
-enum Heard {
-    Proof,
-    Password { name: String, authzid: Option<String>, password: Zeroizing<String> },
-    Token { authzid: Option<String>, token: Zeroizing<String> },
-}
-
-struct Hearing;
-
-impl Validation for Hearing {
-    type Value = Heard;
-}
-
-/// What rsasl says to a message.
-enum Said {
-    Challenge(Vec<u8>),
-    /// Its last words, and what it knows now, if the handshake was a success.
-    End(Vec<u8>, Option<Heard>),
-}
-
-/// rsasl's session behind the guard.
-struct Rsasl(Session<Hearing>);
-
-impl Rsasl {
-    fn new(mechanism: Mechanism, record: Option<Record>) -> Result<Rsasl, Why> {
-        let begin = || {
-            let builder = SASLConfig::builder().with_registry(Registry::with_mechanisms(KNOWN));
-            let config = builder.with_callback(Listener { record }).ok()?;
-            let name = Mechname::parse(mechanism.name().as_bytes()).ok()?;
-            SASLServer::<Hearing>::new(config).start_suggested(name).ok()
+            (Outcome::Broken | Outcome::Running(..), _) => return Err(Why::Broken),
+            (_, None) => return Err(Why::UnknownUser),
+            (Outcome::Finished(..), _) => return Err(Why::Broken),
         };
-        let session = guarded(AssertUnwindSafe(begin)).ok_or(Why::Broken)?;
-        session.map(Rsasl).ok_or(Why::Broken)
-    }
-
-    /// To be called no more after an error or an end.
-    fn step(&mut self, message: Option<&[u8]>) -> Result<Said, Why> {
-        let session = &mut self.0;
-        let step = || {
-            let mut out = Vec::new();
-            let state = session.step(message, &mut out).map_err(|_| Why::Malformed)?;
-            Ok(match state {
-                State::Running => Said::Challenge(out),
-                State::Finished(_) => Said::End(out, session.validation()),
-            })
+        let identity = Identity {
+            name: (*user.name).into(),
+            proof: Proof::Password(user.passwords[verifier].fingerprint()),
+            rights: Arc::clone(&user.rights),
+            counts: Arc::clone(&user.counts),
         };
-        guarded(AssertUnwindSafe(step)).unwrap_or(Err(Why::Broken))
+        Ok((State::Proven(identity), Step::Challenge(server_final)))
     }
 }
-
-static KNOWN: &[rsasl::prelude::Mechanism] = &[
-    scram::SCRAM_SHA512,
-    scram::SCRAM_SHA256,
-    scram::SCRAM_SHA1,
-    oauthbearer::OAUTHBEARER,
-    plain::PLAIN,
-    login::LOGIN,
-];
-
-/// Tells rsasl the record of one user, and keeps what it hears.
-struct Listener {
-    record: Option<Record>,
-}
-
-impl SessionCallback for Listener {
-    fn callback(&self, _: &SessionData, _: &Context<'_>, request: &mut Request<'_>) -> Result<(), SessionError> {
-        if let Some(record) = &self.record {
-            let Record { iterations, salt, stored_key, server_key } = record;
-            let stored = ScramStoredPassword::new(*iterations, salt, stored_key, server_key);
-            request.satisfy::<ScramStoredPassword<'_>>(&stored)?;
-        }
-        // Whether a token is good is found out later, by others.
-        request.satisfy::<OAuthBearerValidate>(&Ok(()))?;
-        Ok(())
-    }
-
-    fn validate(
-        &self,
-        _: &SessionData,
-        context: &Context<'_>,
-        validate: &mut Validate<'_>,
-    ) -> Result<(), ValidationError> {
-        let authzid = context.get_ref::<AuthzId>().filter(|authzid| !authzid.is_empty()).map(str::to_owned);
-        let heard = if self.record.is_some() {
-            Heard::Proof
-        } else if let Some(token) = context.get_ref::<OAuthBearerToken>() {
-            Heard::Token { authzid, token: Zeroizing::new(token.to_owned()) }
-        } else if let (Some(name), Some(password)) = (context.get_ref::<AuthId>(), context.get_ref::<Password>()) {
-            let Ok(password) = std::str::from_utf8(password) else { return Ok(()) };
-            Heard::Password { name: name.to_owned(), authzid, password: Zeroizing::new(password.to_owned()) }
-        } else {
-            return Ok(());
-        };
-        validate.finalize::<Hearing>(heard);
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests;

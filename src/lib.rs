@@ -41,6 +41,7 @@ pub mod conn;
 pub mod crawler;
 pub mod exec;
 pub mod exit_status;
+pub mod guard;
 pub mod net;
 pub mod passwd;
 pub mod protocol;

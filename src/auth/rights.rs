@@ -50,6 +50,31 @@ impl Rights {
         }
     }
 
+    /// What both allow; `None` if that is nothing.
+    pub fn and(&self, other: &Rights) -> Option<Rights> {
+        let prefixes = match (&self.prefixes, &other.prefixes) {
+            (None, prefixes) | (prefixes, None) => prefixes.clone(),
+            (Some(ours), Some(theirs)) => {
+                // Of two prefixes the longer one, where it begins with the shorter.
+                let within = |one: &[Box<[u8]>], other: &[Box<[u8]>]| {
+                    let longer = one.iter().filter(|long| other.iter().any(|short| long.starts_with(short)));
+                    longer.cloned().collect::<Vec<_>>()
+                };
+                let mut both = within(ours, theirs);
+                both.extend(within(theirs, ours));
+                Some(both.into())
+            }
+        };
+        let both = Rights {
+            read: self.read && other.read,
+            write: self.write && other.write,
+            admin: self.admin && other.admin && prefixes.is_none(),
+            prefixes,
+        };
+        let is_something = (both.read || both.write) && both.prefixes.as_ref().is_none_or(|list| !list.is_empty());
+        (is_something || both.admin).then_some(both)
+    }
+
     /// Whether keys that begin like this are among those that may be touched.
     fn cover(&self, key: &[u8]) -> bool {
         self.prefixes.as_deref().is_none_or(|prefixes| prefixes.iter().any(|prefix| key.starts_with(prefix)))
@@ -82,6 +107,26 @@ mod tests {
                 assert_eq!(rights(words, None).allow(demand), expected, "{words:?} {demand:?}");
             }
         }
+    }
+
+    #[test]
+    fn two_rights_together_are_what_both_allow() {
+        let both = |one: Rights, other: Rights| {
+            assert_eq!(
+                one.and(&other).map(|both| (both.read, both.write, both.admin)),
+                other.and(&one).map(|both| (both.read, both.write, both.admin))
+            );
+            one.and(&other)
+        };
+        assert_eq!(both(rights("rwa", None), rights("r", None)), Some(rights("r", None)));
+        assert_eq!(both(rights("rw", Some(&["a:"])), rights("rwa", None)), Some(rights("rw", Some(&["a:"]))));
+        assert_eq!(
+            both(rights("rw", Some(&["a:", "b"])), rights("rw", Some(&["a:x", "c"]))),
+            Some(rights("rw", Some(&["a:x"])))
+        );
+        assert_eq!(both(rights("r", None), rights("w", None)), None);
+        assert_eq!(both(rights("r", Some(&["a:"])), rights("r", Some(&["b:"]))), None);
+        assert_eq!(both(rights("ra", None), rights("wa", None)), Some(rights("a", None)));
     }
 
     #[test]

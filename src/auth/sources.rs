@@ -151,8 +151,8 @@ pub fn read_users_file(path: &Path) -> Result<UsersFile, LoadError> {
 }
 
 fn load_keys(path: &Path, source: &TokenSource) -> Result<TokenRules, LoadError> {
-    let _keys = read_file(Kind::TokenKeys, path).map_err(|fault| fault.of(Kind::TokenKeys, path))?;
-    Ok(TokenRules { issuer: source.issuer.as_str().into(), audience: source.audience.as_str().into() })
+    let rules = |bytes: &[u8]| TokenRules::load(&source.issuer, &source.audience, bytes).map_err(Fault::whole);
+    read_file(Kind::TokenKeys, path).and_then(|bytes| rules(&bytes)).map_err(|fault| fault.of(Kind::TokenKeys, path))
 }
 
 /// Where the key set is.

@@ -42,6 +42,14 @@ pub struct User {
     pub counts: Arc<UserCounts>,
 }
 
+impl User {
+    /// This user, who got in by `proof`.
+    pub fn identity(&self, proof: Proof) -> Identity {
+        let (rights, counts) = (Arc::clone(&self.rights), Arc::clone(&self.counts));
+        Identity { name: Arc::from(&*self.name), proof, rights, counts }
+    }
+}
+
 /// All users.
 #[derive(Debug)]
 pub struct Users {
@@ -102,6 +110,8 @@ pub enum Proof {
         key: Arc<str>,
         /// The token's `exp`.
         expires: u64,
+        /// What its scope allows, if it says.
+        scope: Option<Rights>,
     },
 }
 

@@ -22,6 +22,7 @@
 //! * [`exec`]: what a command means, once for every protocol.
 //! * [`conn`]: one connection without its socket.
 //! * [`net`]: listeners, the accept thread, workers. The only user of mio.
+//! * [`passwd`]: `larder-passwd`, which edits users files. It knows [`auth`] and nothing else.
 //! * [`cli`]: flags as rows of data, and the pages made from them.
 //! * [`server`]: assembly: start, signals, stop.
 //!
@@ -42,6 +43,7 @@ pub mod exec;
 pub mod exit_status;
 pub mod net;
 pub mod panics;
+pub mod passwd;
 pub mod protocol;
 pub mod server;
 pub mod settings;

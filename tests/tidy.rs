@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 const FILE_LINES_MAX: usize = 700;
 
 /// The crate in import order (`docs/architecture.md`, "Code map"): a part may name those before it, not those after.
-const ORDER: &[&str] = &["sys", "slab", "store", "watch", "auth", "protocol", "exec", "conn", "net", "cli", "server"];
+const ORDER: &[&str] =
+    &["sys", "slab", "store", "watch", "auth", "passwd", "protocol", "exec", "conn", "net", "cli", "server"];
 
 /// Pairs that must not meet although the order would allow it.
 const STRANGERS: &[(&str, &[&str])] =

@@ -71,7 +71,7 @@ impl Sources {
         let mut table = HashMap::new();
         let mut tokens = None;
         if let Some(path) = &self.users_file {
-            let file = read_users_file(path).map_err(|fault| fault.of(Kind::UsersFile, path))?;
+            let file = read_users_file(path)?;
             *self.keys.lock() = file.tokens.as_ref().map(|tokens| keys_path(path, tokens));
             for user in file.users {
                 table.insert(user.name.clone(), (Kind::UsersFile, user));
@@ -127,18 +127,27 @@ impl Fault {
     }
 }
 
+/// The text of a users file, which still has to be parsed.
+///
+/// # Errors
+/// What is wrong with the file itself, its permissions or its encoding.
+pub fn users_text(path: &Path) -> Result<String, LoadError> {
+    let text = read_file(Kind::UsersFile, path).and_then(|bytes| match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(error) => {
+            let lines = bytes[..error.valid_up_to()].split(|&byte| byte == b'\n').count();
+            Err(Fault::on(lines, "this is not UTF-8; save the file as UTF-8"))
+        }
+    });
+    text.map_err(|fault| fault.of(Kind::UsersFile, path))
+}
+
 /// Reads a users file.
 ///
 /// # Errors
-/// The first fault: of the file itself, of its permissions, of its contents.
-pub fn read_users_file(path: &Path) -> Result<UsersFile, Fault> {
-    let bytes = read_file(Kind::UsersFile, path)?;
-    let text = std::str::from_utf8(&bytes).map_err(|error| {
-        let place = error.valid_up_to();
-        let before = String::from_utf8_lossy(&bytes[..place]);
-        Fault::at(&before, Some(place..place), "this is not UTF-8; save the file as UTF-8")
-    })?;
-    UsersFile::parse(text)
+/// The first thing that is wrong: with the file itself, its permissions, its contents.
+pub fn read_users_file(path: &Path) -> Result<UsersFile, LoadError> {
+    UsersFile::parse(&users_text(path)?).map_err(|fault| fault.of(Kind::UsersFile, path))
 }
 
 fn load_keys(path: &Path, source: &TokenSource) -> Result<TokenRules, LoadError> {

@@ -106,7 +106,8 @@ pub enum Claim {
     Password {
         /// The user's name, prepared (RFC 4013).
         name: String,
-        /// The password. rsasl has prepared PLAIN's already; preparing twice is the same as once.
+        /// The password, or a signed token in its place. rsasl has prepared PLAIN's already; preparing twice is the same
+        /// as once.
         password: Zeroizing<String>,
         /// What it came by.
         mechanism: Mechanism,

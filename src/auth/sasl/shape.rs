@@ -110,13 +110,15 @@ pub(super) fn check_name(name: &[u8]) -> Result<(), Why> {
     if name.len() > NAME_MAX { Err(Why::TooLong) } else { Ok(()) }
 }
 
-/// Checks the length of a password and that it is text.
+/// Checks that a password is text and no longer than any, or that it can be a signed token, which may come in its
+/// place. Preparing a long text takes time on a worker thread, unless it is ASCII.
 pub(super) fn check_password(password: &[u8]) -> Result<(), Why> {
-    match password.len() {
-        0 => Err(Why::Malformed),
-        1..=PASSWORD_BYTES_MAX if std::str::from_utf8(password).is_ok() => Ok(()),
-        1..=PASSWORD_BYTES_MAX => Err(Why::Malformed),
-        _ => Err(Why::TooLong),
+    if password.is_empty() || std::str::from_utf8(password).is_err() {
+        Err(Why::Malformed)
+    } else if password.len() <= PASSWORD_BYTES_MAX || password.iter().all(u8::is_ascii_graphic) {
+        Ok(())
+    } else {
+        Err(Why::TooLong)
     }
 }
 
@@ -226,12 +228,16 @@ mod tests {
         for message in [&b""[..], b"a", b"a\0b", b"\0a\0", b"\0a\0b\0", b"\0a\0\xFF"] {
             assert_eq!(check_plain(message), Err(Why::Malformed), "{message:?}");
         }
-        let long = |name: usize, password: usize| {
-            check_plain(&[&b"\0"[..], &vec![b'n'; name], b"\0", &vec![b'p'; password]].concat())
+        let long = |name: usize, password: &str, times: usize| {
+            check_plain(&[&b"\0"[..], &vec![b'n'; name], b"\0", password.repeat(times).as_bytes()].concat())
         };
-        assert_eq!(long(NAME_MAX, PASSWORD_BYTES_MAX), Ok(()));
-        assert_eq!(long(NAME_MAX + 1, 1), Err(Why::TooLong));
-        assert_eq!(long(1, PASSWORD_BYTES_MAX + 1), Err(Why::TooLong));
+        assert_eq!(long(NAME_MAX, "p q", PASSWORD_BYTES_MAX / 3), Ok(()));
+        assert_eq!(long(NAME_MAX + 1, "p", 1), Err(Why::TooLong));
+        assert_eq!(long(1, "\u{FDFA}", PASSWORD_BYTES_MAX / 3), Ok(()));
+        assert_eq!(long(1, "\u{FDFA}", PASSWORD_BYTES_MAX / 3 + 1), Err(Why::TooLong));
+        assert_eq!(long(1, "p q", PASSWORD_BYTES_MAX), Err(Why::TooLong));
+        // A signed token in place of a password is longer.
+        assert_eq!(long(1, "eyJ.", PASSWORD_BYTES_MAX), Ok(()));
     }
 
     #[test]

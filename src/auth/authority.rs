@@ -209,6 +209,7 @@ impl Authority {
     pub fn submit(&self, not_before: Option<Instant>, work: Work, deliver: impl FnOnce(Verdict) + Send + 'static) {
         let deliver = Box::new(move |verdict: Option<Verdict>| deliver(verdict.unwrap_or(Verdict::Refused)));
         let not_before = not_before.unwrap_or_else(Instant::now);
+        let origin = if let Work::Check { address, .. } = &work { Some(*address) } else { None };
         let work: Box<dyn FnOnce() -> Option<Verdict> + Send> = match work {
             Work::Check { claim, address, now, unix_secs } => {
                 let desk = Arc::clone(&self.desk);
@@ -217,7 +218,12 @@ impl Authority {
             Work::Pause => Box::new(|| Some(Verdict::Go)),
             Work::Refuse => return self.line.refuse(deliver),
         };
-        self.line.submit(Job { not_before, work, deliver });
+        if let Err(job) = self.line.submit(Job { not_before, work, deliver }) {
+            if let Some(address) = origin {
+                self.note_failure(address, None, None, "too many logins wait to be decided");
+            }
+            self.line.refuse(job.deliver);
+        }
     }
 
     /// The identity as it is after the users have changed; `None` when it is none any more.

@@ -209,6 +209,7 @@ impl Authority {
     pub fn submit(&self, not_before: Option<Instant>, work: Work, deliver: impl FnOnce(Verdict) + Send + 'static) {
         let deliver = Box::new(move |verdict: Option<Verdict>| deliver(verdict.unwrap_or(Verdict::Refused)));
         let not_before = not_before.unwrap_or_else(Instant::now);
+        let origin = if let Work::Check { address, .. } = &work { Some(*address) } else { None };
         let work: Box<dyn FnOnce() -> Option<Verdict> + Send> = match work {
             Work::Check { claim, address, now, unix_secs } => {
                 let desk = Arc::clone(&self.desk);
@@ -217,7 +218,12 @@ impl Authority {
             Work::Pause => Box::new(|| Some(Verdict::Go)),
             Work::Refuse => return self.line.refuse(deliver),
         };
-        self.line.submit(Job { not_before, work, deliver });
+        if let Err(job) = self.line.submit(Job { not_before, work, deliver }) {
+            if let Some(address) = origin {
+                self.note_failure(address, None, None, "too many logins wait to be decided");
+            }
+            self.line.refuse(job.deliver);
+        }
     }
 
     /// The identity as it is after the users have changed; `None` when it is none any more.
@@ -248,6 +254,13 @@ impl Desk {
             Claim::Password { name, mechanism, .. } => (*mechanism, Some(name.as_str())),
             Claim::Token { name, .. } => (Mechanism::OAuthBearer, name.as_deref()),
         };
+        if let Claim::Password { name, password, .. } = claim
+            && let Some(identity) = self.successes.recall(generation, name, password, now)
+        {
+            // It was remembered while this one stood in line: of many clients that come back together one is hashed.
+            self.throttle.refund(address);
+            return Some(identity);
+        }
         let checked = match claim {
             Claim::Password { name, password, .. } if is_token(&users, password) => {
                 check_token(&users, Some(name), password, unix_secs)
@@ -300,4 +313,49 @@ fn check_token(users: &Users, name: Option<&str>, token: &str, unix_secs: u64) -
         return Err(TokenFault::Subject.reason());
     }
     rules.identity(users, &verified).map_err(TokenFault::reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use zeroize::Zeroizing;
+
+    use super::super::rights::Rights;
+    use super::super::verifier::Fingerprint;
+    use super::*;
+
+    /// What was right a moment ago is not hashed again: here there is nothing it could be hashed against.
+    #[test]
+    fn a_login_that_was_right_while_this_one_stood_in_line_is_not_hashed_again() {
+        let desk = Desk {
+            users: ArcSwap::from_pointee(Users { by_name: HashMap::new(), tokens: None, iterations: 1 }),
+            generation: AtomicU64::new(1),
+            secret: [1; 32],
+            successes: Successes::new(&[2; 32]),
+            throttle: Throttle::default(),
+            failures: Failures::default(),
+        };
+        let claim = |password: &str| Claim::Password {
+            name: "app".to_owned(),
+            password: Zeroizing::new(password.to_owned()),
+            mechanism: Mechanism::Plain,
+        };
+        let identity = Identity {
+            name: "app".into(),
+            proof: Proof::Password(Fingerprint([0; 16])),
+            rights: Arc::new(Rights::ALL),
+            counts: Arc::default(),
+        };
+        desk.successes.remember(1, "app", "right", identity, 100);
+        let now = Instant::now();
+        for _ in 0..200 {
+            assert_eq!(desk.throttle.charge(None, now), Admission::Now, "successes are not paid for");
+            let found = desk.check(&claim("right"), None, 100, 0).expect("it was right a moment ago");
+            assert_eq!(&*found.name, "app");
+        }
+        assert!(desk.check(&claim("wrong"), None, 100, 0).is_none());
+        desk.generation.store(2, Ordering::Release);
+        assert!(desk.check(&claim("right"), None, 100, 0).is_none(), "the users have changed");
+    }
 }

@@ -42,24 +42,24 @@ pub struct Failure<'a> {
 impl Failures {
     /// Logs a failure, unless there were many a moment ago.
     pub fn log(&self, failure: &Failure<'_>) {
-        if let Some(left_out) = self.state.lock().admit(Instant::now()) {
+        if let Some(left_out) = self.admit(Instant::now()) {
             log::warn!("{}", line(failure, left_out));
         }
     }
-}
 
-impl State {
-    /// How many failures were left out since the last line, if there may be one now.
-    fn admit(&mut self, now: Instant) -> Option<u64> {
-        if self.since.is_none_or(|since| now.duration_since(since) >= PERIOD) {
-            (self.since, self.lines) = (Some(now), 0);
+    /// How many failures were left out since the last line, if there may be one now. The lock is free again when this
+    /// returns: who writes no line does not wait for who writes one to a slow standard error.
+    fn admit(&self, now: Instant) -> Option<u64> {
+        let mut state = self.state.lock();
+        if state.since.is_none_or(|since| now.duration_since(since) >= PERIOD) {
+            (state.since, state.lines) = (Some(now), 0);
         }
-        if self.lines == LINES_MAX {
-            self.left_out += 1;
+        if state.lines == LINES_MAX {
+            state.left_out += 1;
             return None;
         }
-        self.lines += 1;
-        Some(std::mem::take(&mut self.left_out))
+        state.lines += 1;
+        Some(std::mem::take(&mut state.left_out))
     }
 }
 
@@ -87,14 +87,14 @@ mod tests {
 
     #[test]
     fn some_lines_a_period_and_the_rest_is_counted() {
-        let (mut state, now) = (State::default(), Instant::now());
+        let (failures, now) = (Failures::default(), Instant::now());
         for _ in 0..LINES_MAX {
-            assert_eq!(state.admit(now), Some(0));
+            assert_eq!(failures.admit(now), Some(0));
         }
-        assert_eq!(state.admit(now), None);
-        assert_eq!(state.admit(now), None);
-        assert_eq!(state.admit(now + PERIOD), Some(2));
-        assert_eq!(state.admit(now + PERIOD), Some(0));
+        assert_eq!(failures.admit(now), None);
+        assert_eq!(failures.admit(now), None);
+        assert_eq!(failures.admit(now + PERIOD), Some(2));
+        assert_eq!(failures.admit(now + PERIOD), Some(0));
     }
 
     #[test]

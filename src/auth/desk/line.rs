@@ -13,12 +13,21 @@ use std::{io, thread};
 use parking_lot::{Condvar, Mutex};
 
 use crate::panics::contain;
+use crate::sys::priority::give_way;
 
 /// Time from a submission to the telling of its failure, at least: a connection guesses ten times a second.
 pub const FAILURE_DELAY: Duration = Duration::from_millis(100);
 
 /// Jobs that may wait for their threads.
 const JOBS_MAX: usize = 1024;
+
+/// How many of them may be jobs that have to wait for their time, as their addresses fail too often: these must not
+/// take the places of all others.
+const HELD_MAX: usize = JOBS_MAX / 2;
+
+/// Steps of nice: when the workers keep all processors busy, hashing has a third of what a worker has. Less would make
+/// logins fail for want of time.
+const NICE: u8 = 5;
 
 /// Something to decide: what it comes to, and who is told. `T` is what a success gives.
 pub struct Job<T> {
@@ -50,6 +59,8 @@ impl<T> std::fmt::Debug for Counter<T> {
 
 struct State<T> {
     jobs: BinaryHeap<Reverse<Timed<Submitted<T>>>>,
+    /// How many of them had to wait for their time when they came.
+    held: usize,
     /// Failures that are not told yet. Each connection has one at most, which bounds them.
     failures: BinaryHeap<Reverse<Timed<Deliver<T>>>>,
     /// Numbers what comes, so that of the same time the first goes first.
@@ -58,7 +69,10 @@ struct State<T> {
 }
 
 /// A job, and when it came.
-type Submitted<T> = (Instant, Job<T>);
+struct Submitted<T> {
+    at: Instant,
+    job: Job<T>,
+}
 
 type Deliver<T> = Box<dyn FnOnce(Option<T>) + Send>;
 
@@ -95,26 +109,27 @@ impl<T: Send + 'static> Line<T> {
     /// # Errors
     /// When a thread cannot be made.
     pub fn start(threads: usize) -> io::Result<Line<T>> {
-        let state = State { jobs: BinaryHeap::new(), failures: BinaryHeap::new(), arrivals: 0, is_closed: false };
-        let counter = Arc::new(Counter { state: Mutex::new(state), news: Condvar::new() });
+        let state = State::empty();
+        // Made first: dropped at a failure, it ends the threads that were there already.
+        let line = Line { counter: Arc::new(Counter { state: Mutex::new(state), news: Condvar::new() }) };
         for number in 0..threads {
-            let counter = Arc::clone(&counter);
-            thread::Builder::new().name(format!("login-{number}")).spawn(move || counter.run())?;
+            let counter = Arc::clone(&line.counter);
+            thread::Builder::new().name(format!("login-{number}")).spawn(move || {
+                give_way(NICE);
+                counter.run();
+            })?;
         }
-        Ok(Line { counter })
+        Ok(line)
     }
 
-    /// Takes a job. In a full line its work is not done, and it is a failure.
-    pub fn submit(&self, job: Job<T>) {
-        let now = Instant::now();
-        let mut state = self.counter.state.lock();
-        if state.jobs.len() < JOBS_MAX {
-            state.add_job(now, job);
-        } else {
-            state.add_failure(now + FAILURE_DELAY, job.deliver);
-        }
-        drop(state);
+    /// Takes a job.
+    ///
+    /// # Errors
+    /// The job, when the line is full: 1,024 wait, or 512 that came before their time and this one does too.
+    pub fn submit(&self, job: Job<T>) -> Result<(), Job<T>> {
+        self.counter.state.lock().add_job(Instant::now(), job)?;
         self.counter.news.notify_one();
+        Ok(())
     }
 
     /// Tells a failure that is known already, when it is time.
@@ -132,9 +147,19 @@ impl<T> Drop for Line<T> {
 }
 
 impl<T> State<T> {
-    fn add_job(&mut self, now: Instant, job: Job<T>) {
+    fn empty() -> State<T> {
+        State { jobs: BinaryHeap::new(), held: 0, failures: BinaryHeap::new(), arrivals: 0, is_closed: false }
+    }
+
+    fn add_job(&mut self, at: Instant, job: Job<T>) -> Result<(), Job<T>> {
+        let submitted = Submitted { at, job };
+        if self.jobs.len() == JOBS_MAX || submitted.is_held() && self.held == HELD_MAX {
+            return Err(submitted.job);
+        }
+        self.held += usize::from(submitted.is_held());
         self.arrivals += 1;
-        self.jobs.push(Reverse(Timed { due: job.not_before, arrival: self.arrivals, value: (now, job) }));
+        self.jobs.push(Reverse(Timed { due: submitted.job.not_before, arrival: self.arrivals, value: submitted }));
+        Ok(())
     }
 
     fn add_failure(&mut self, due: Instant, deliver: Deliver<T>) {
@@ -156,7 +181,15 @@ impl<T> State<T> {
 
     fn take_job(&mut self, now: Instant) -> Option<Submitted<T>> {
         let due = self.jobs.peek().is_some_and(|Reverse(job)| job.due <= now);
-        due.then(|| self.jobs.pop()).flatten().map(|Reverse(job)| job.value)
+        let submitted = due.then(|| self.jobs.pop()).flatten()?.0.value;
+        self.held -= usize::from(submitted.is_held());
+        Some(submitted)
+    }
+}
+
+impl<T> Submitted<T> {
+    fn is_held(&self) -> bool {
+        self.job.not_before > self.at
     }
 }
 
@@ -170,7 +203,7 @@ impl<T> Counter<T> {
                 drop(state);
                 deliver(None);
                 state = self.state.lock();
-            } else if let Some((submitted, job)) = state.take_job(now) {
+            } else if let Some(Submitted { at, job }) = state.take_job(now) {
                 drop(state);
                 // A fault in deciding is a failure of this login, not of all that follow.
                 let outcome = contain(job.work).flatten();
@@ -181,7 +214,9 @@ impl<T> Counter<T> {
                     }
                     None => {
                         state = self.state.lock();
-                        state.add_failure(submitted + FAILURE_DELAY, job.deliver);
+                        state.add_failure(at + FAILURE_DELAY, job.deliver);
+                        // This thread may be busy when it is due.
+                        self.news.notify_one();
                     }
                 }
             } else {
@@ -210,7 +245,7 @@ mod tests {
     ) -> Receiver<(Option<u32>, Instant)> {
         let (tell, told) = channel();
         let deliver = Box::new(move |outcome| _ = tell.send((outcome, Instant::now())));
-        line.submit(Job { not_before, work: Box::new(work), deliver });
+        assert!(line.submit(Job { not_before, work: Box::new(work), deliver }).is_ok());
         told
     }
 
@@ -257,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_line_refuses_without_working() {
+    fn a_full_line_gives_jobs_back() {
         let line = Line::start(1).unwrap();
         let (go, gone) = channel::<()>();
         let (begin, begun) = channel::<()>();
@@ -268,12 +303,35 @@ mod tests {
         });
         begun.recv_timeout(PATIENCE).unwrap();
         let waiting: Vec<_> = (0..JOBS_MAX).map(|_| submit(&line, now, || Some(1))).collect();
-        let refused = submit(&line, now, || unreachable!("the line is full"));
+        let unwanted = || Job { not_before: now, work: Box::new(|| Some(2)), deliver: Box::new(|_| ()) };
+        assert!(line.submit(unwanted()).is_err());
         go.send(()).unwrap();
         assert_eq!(first.recv_timeout(PATIENCE).unwrap().0, Some(0));
-        assert_eq!(refused.recv_timeout(PATIENCE).unwrap().0, None);
         for job in waiting {
             assert_eq!(job.recv_timeout(PATIENCE).unwrap().0, Some(1));
         }
+        let after = submit(&line, now, || Some(3));
+        assert_eq!(after.recv_timeout(PATIENCE).unwrap().0, Some(3), "there is room again");
+    }
+
+    #[test]
+    fn jobs_before_their_time_leave_room_for_others() {
+        let now = Instant::now();
+        let mut state = State::empty();
+        let job = |not_before| Job::<u32> { not_before, work: Box::new(|| None), deliver: Box::new(|_| ()) };
+        let later = now + Duration::from_secs(1);
+        for _ in 0..HELD_MAX {
+            assert!(state.add_job(now, job(later)).is_ok());
+        }
+        assert!(state.add_job(now, job(later)).is_err());
+        for _ in HELD_MAX..JOBS_MAX {
+            assert!(state.add_job(now, job(now)).is_ok());
+        }
+        assert!(state.add_job(now, job(now)).is_err());
+        for taken in 0..JOBS_MAX {
+            assert!(state.take_job(now).is_some() == (taken < JOBS_MAX - HELD_MAX), "{taken}");
+        }
+        assert!(state.take_job(later).is_some());
+        assert!(state.add_job(now, job(later)).is_ok() && state.add_job(now, job(later)).is_err());
     }
 }

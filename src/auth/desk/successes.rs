@@ -62,7 +62,7 @@ impl<T: Clone> Successes<T> {
     pub fn remember(&self, generation: u64, name: &str, password: &str, value: T, now: Seconds) {
         let tag = self.tag(generation, name, password);
         let mut set = self.set(&tag).lock();
-        let is_it = |entry: &Option<Entry<T>>| entry.as_ref().is_some_and(|entry| entry.tag == tag);
+        let is_it = |entry: &Option<Entry<T>>| entry.as_ref().is_some_and(|entry| bool::from(entry.tag.ct_eq(&tag)));
         let oldest = (0..WAYS).min_by_key(|&at| set[at].as_ref().map(|entry| entry.used)).unwrap_or(0);
         let at = set.iter().position(is_it).unwrap_or(oldest);
         set[at] = Some(Entry { tag, until: now.saturating_add(LIFE_SECS), used: now, value });

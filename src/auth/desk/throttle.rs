@@ -5,8 +5,13 @@
 //! beyond [`WAIT_MAX`] of waiting they are refused.
 //!
 //! The table has [`SETS`] sets of [`WAYS`] entries, and a hash under a secret picks the set. Where a set is full the
-//! entry with the least debt gives way, so a flood of other addresses forgives a heavy guesser only when as many others
-//! of the same set guess harder, and nobody can choose these.
+//! entry with the least debt gives way to a newcomer. What a flood of other addresses can forgive:
+//! * Addresses that fail now and then push out each other, never who owes more than they do.
+//! * A guesser's debt is forgotten only when all others of its set owe at least as much, which each of them had to run
+//!   up by as many attempts, and a newcomer comes on top. Nobody can choose addresses that share a set.
+//! * Who has more heavy guessers than there are entries gets some of them forgiven, a burst each time. No table of fixed
+//!   size can help that, and a larger one little: so many addresses have more bursts of their own than the login
+//!   threads can hash. The bound of the line is what holds then.
 
 use std::hash::BuildHasher;
 use std::net::IpAddr;
@@ -27,8 +32,12 @@ const WAIT_MAX: Duration = Duration::from_secs(1);
 /// A power of two.
 const SETS: usize = 2048;
 
-/// 2,048 sets of 4 entries of 32 bytes: a quarter of a megabyte.
 const WAYS: usize = 4;
+
+/// 8,192 entries of 32 bytes, and a lock for each four, padded to 16 bytes: 288 KiB for good, whoever comes.
+const TABLE_BYTES: usize = SETS * size_of::<Set>();
+
+const _: () = assert!(TABLE_BYTES == 288 * 1024);
 
 /// What becomes of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,11 +57,13 @@ struct Entry {
     paid_at: Instant,
 }
 
+type Set = Mutex<[Option<Entry>; WAYS]>;
+
 /// See the module.
 #[derive(Debug)]
 pub struct Throttle {
     hasher: RandomState,
-    sets: Box<[Mutex<[Option<Entry>; WAYS]>]>,
+    sets: Box<[Set]>,
 }
 
 impl Default for Throttle {
@@ -87,7 +98,7 @@ impl Throttle {
         }
     }
 
-    fn set(&self, address: u128) -> &Mutex<[Option<Entry>; WAYS]> {
+    fn set(&self, address: u128) -> &Set {
         &self.sets[self.hasher.hash_one(address) as usize % SETS]
     }
 }
@@ -157,7 +168,25 @@ mod tests {
         assert_ne!(key(parse("::")), key(None));
     }
 
-    /// As many addresses as there are entries, each of which failed once, forgive nothing to who failed often.
+    #[test]
+    fn who_owes_most_of_a_set_stays_and_who_owes_least_goes() {
+        let (throttle, now) = (Throttle::default(), Instant::now());
+        let set = |last| std::ptr::from_ref(throttle.set(key(v4(last))));
+        let neighbours: Vec<u32> = (0..).filter(|&last| set(last) == set(0)).take(WAYS + 1).collect();
+        for (debt, &last) in neighbours[..WAYS].iter().enumerate() {
+            for _ in 0..100 + debt {
+                throttle.charge(v4(last), now);
+            }
+        }
+        assert_eq!(throttle.charge(v4(neighbours[WAYS]), now), Admission::Now);
+        for (debt, &last) in neighbours[..WAYS].iter().enumerate().skip(1) {
+            let waits = COST * (debt as u32 + 1);
+            assert_eq!(throttle.charge(v4(last), now), Admission::At(now + waits), "debt {debt}");
+        }
+        assert_eq!(throttle.charge(v4(neighbours[0]), now), Admission::Now, "forgotten");
+    }
+
+    /// Four times as many addresses as there are entries, each of which failed once, forgive nothing to who failed often.
     #[test]
     fn a_flood_of_addresses_does_not_forgive() {
         let (throttle, now) = (Throttle::default(), Instant::now());

@@ -82,6 +82,9 @@ fn start(settings: Settings) -> Result<Running, Failure> {
         log::warn!("nobody can connect: -p 0 takes the only listener away; pass -p, -U or -s");
     }
     let authority = logins::authority(&settings)?;
+    if authority.is_some() {
+        privileges::hide_memory(&settings);
+    }
     listen::warn_if_exposed(&listeners, authority.is_some());
     udp::warn_if_exposed(&udp_listeners);
     let signals = Signals::install()

@@ -9,18 +9,20 @@
 //!
 //! Modules in layer order; each leans on those above it:
 //!
-//! * [`clock`], [`command`], [`uri`], [`exit_status`]: seconds since start; the words that protocols and store share;
-//!   keys made fit to be shown; what the process ends with.
+//! * [`clock`], [`command`], [`uri`], [`exit_status`], [`panics`]: seconds since start; the words that protocols and
+//!   store share; keys made fit to be shown; what the process ends with; where a panic does not end it.
 //! * [`sys`]: the edge to the operating system, one function a call.
 //! * [`settings`]: what the operator asked for, as plain data.
 //! * `slab`: size classes, the arena, how an item lies in its chunk. The `unsafe` of the store is here.
 //! * [`store`]: the cache as a plain library: shards, index, eviction, expiry. No protocol, no socket, no clock.
 //! * [`watch`]: events as lines for the clients that watch them.
+//! * [`auth`]: who may do what: users, rights, SASL. No wire format, no socket.
 //! * [`protocol`]: bytes to requests and replies to bytes. No I/O, no lock, no state.
 //! * [`stats`], [`crawler`], [`shared`]: what is counted, who walks over all items, what all threads of one server share.
 //! * [`exec`]: what a command means, once for every protocol.
 //! * [`conn`]: one connection without its socket.
 //! * [`net`]: listeners, the accept thread, workers. The only user of mio.
+//! * [`passwd`]: `larder-passwd`, which edits users files. It knows [`auth`] and nothing else.
 //! * [`cli`]: flags as rows of data, and the pages made from them.
 //! * [`server`]: assembly: start, signals, stop.
 //!
@@ -31,6 +33,7 @@
 /// it, and libmemcached refuses a major version of 0. Our own is in `-V` and `-h`.
 pub const MEMCACHED_VERSION: &str = "1.6.45";
 
+pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod command;
@@ -39,6 +42,8 @@ pub mod crawler;
 pub mod exec;
 pub mod exit_status;
 pub mod net;
+pub mod panics;
+pub mod passwd;
 pub mod protocol;
 pub mod server;
 pub mod settings;

@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use larder::{cli, server};
+use larder::{cli, panics, server};
 
 fn main() -> ExitCode {
+    panics::install();
     let settings = match cli::parse(std::env::args_os()) {
         Ok(settings) => settings,
         Err(exit) => return exit.report(),

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use crate::auth::sasl::Mechanism;
 use crate::net::listen_spec::ListenSpec;
 
 /// Which protocols a listener accepts (`-B`).
@@ -100,6 +101,12 @@ pub struct Settings {
     pub sasl: bool,
     /// `-Y`.
     pub auth_file: Option<PathBuf>,
+    /// `--users`.
+    pub users_file: Option<PathBuf>,
+    /// `--sasl-mechanisms`; empty when it was not given.
+    pub sasl_mechanisms: Vec<Mechanism>,
+    /// `--allow-plain`: secrets may come in the clear over a network.
+    pub allow_plain: bool,
     /// `-N`.
     pub napi_ids: u32,
 
@@ -203,6 +210,9 @@ impl Default for Settings {
             detail: false,
             sasl: false,
             auth_file: None,
+            users_file: None,
+            sasl_mechanisms: Vec::new(),
+            allow_plain: false,
             napi_ids: 0,
             hashpower: 0,
             hash_algorithm: "murmur3".to_owned(),

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 
+use crate::auth::authority::Authority;
 use crate::clock::Clock;
 use crate::command::LruShares;
 use crate::crawler::Crawler;
@@ -72,6 +73,8 @@ impl LruTuning {
 pub struct Shared {
     /// The operator's choices.
     pub settings: Settings,
+    /// Who may log in; `None` where no login is asked for.
+    pub authority: Option<Authority>,
     /// The cache.
     pub store: Store,
     /// Seconds since start.
@@ -105,11 +108,19 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// The shared state for `settings`, with an empty store.
+    /// The shared state for `settings`, with an empty store and without logins.
     ///
     /// # Errors
     /// When the store's memory cannot be reserved.
     pub fn new(settings: Settings) -> io::Result<Shared> {
+        Shared::with_logins(settings, None)
+    }
+
+    /// The same, with a login asked for where there is an authority.
+    ///
+    /// # Errors
+    /// When the store's memory cannot be reserved.
+    pub fn with_logins(settings: Settings, authority: Option<Authority>) -> io::Result<Shared> {
         let roster_size = settings.descriptors() as usize;
         let watch = Watch::new(settings.threads, settings.worker_logbuf_bytes as usize);
         let store = Store::new(Config {
@@ -139,6 +150,7 @@ impl Shared {
             lru: Mutex::new(LruTuning::new(&settings)),
             crawler: Arc::new(Crawler::new(&settings)),
             memory_limit_bytes: AtomicU64::new(settings.memory_limit_bytes),
+            authority,
             settings,
         })
     }

@@ -41,6 +41,7 @@ impl Holder {
                 for message in inbox.take() {
                     match message {
                         Message::Serve(accepted) => arrived.send(accepted).unwrap(),
+                        Message::Verdict { .. } => unreachable!("no login is asked for"),
                         Message::Stop => return,
                     }
                 }

@@ -51,9 +51,13 @@ fn command() -> Command {
 }
 
 fn argument(row: &'static Row) -> Arg {
-    let Name::Flag { short, long } = row.name else { unreachable!("FLAGS holds flags only") };
+    let (short, long) = match row.name {
+        Name::Flag { short, long } => (Some(short), long),
+        Name::Long(long) => (None, Some(long)),
+        Name::Option(_) => unreachable!("FLAGS holds flags only"),
+    };
     // memcached's help says --napi_ids, its parser --napi-ids.
-    let other_name = (short == 'N').then_some("napi_ids");
+    let other_name = (short == Some('N')).then_some("napi_ids");
     let arg = Arg::new(id(row)).short(short).long(long).aliases(other_name);
     match row.takes() {
         Takes::Nothing => arg.action(ArgAction::Count),
@@ -106,6 +110,7 @@ fn full_names(word: &str) -> Vec<String> {
     };
     let longs = FLAGS.iter().filter_map(|row| match row.name {
         Name::Flag { long, .. } => long,
+        Name::Long(long) => Some(long),
         Name::Option(_) => None,
     });
     longs.filter(|long| long.starts_with(prefix)).map(|long| format!("--{long}")).collect()
@@ -173,7 +178,7 @@ mod tests {
     #[test]
     fn every_long_name_and_every_unique_beginning_is_known() {
         let longs = FLAGS.iter().filter_map(|row| match row.name {
-            Name::Flag { long: Some(long), .. } => Some((row, long)),
+            Name::Flag { long: Some(long), .. } | Name::Long(long) => Some((row, long)),
             _ => None,
         });
         for (row, long) in longs {

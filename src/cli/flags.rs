@@ -1,12 +1,13 @@
 //! The flags, one row each. A row's help is the only place where its meaning is written for people.
 
 use super::options::TLS_MEANWHILE;
-use super::row::Group::{About, Memory, Network, Process, Requests};
+use super::row::Group::{About, Logins, Memory, Network, Process, Requests};
 use super::row::Row;
 use super::{help, license_page, listen, options, version_line};
+use crate::auth::sasl::Mechanism;
 use crate::settings::ProtocolChoice;
 
-/// Every flag of memcached 1.6.45 (builds with and without TLS, SASL, extstore and the proxy).
+/// Every flag of memcached 1.6.45 (builds with and without TLS, SASL, extstore and the proxy), and those of our own.
 pub(super) static FLAGS: &[Row] = &[
     Row::flag('p', "port", Network, "TCP port; 0 = no TCP, -1 = any free port")
         .value("num", "11211", |draft, word| word.number(-1..=PORT_MAX).map(|port| draft.settings.tcp_port = port)),
@@ -63,12 +64,51 @@ pub(super) static FLAGS: &[Row] = &[
         .wrong_value_exits_1()
         .without_effect(),
     Row::flag('Z', "enable-ssl", Network, "serve TLS").later("TLS", TLS_MEANWHILE),
-    Row::flag('S', "enable-sasl", Network, "ask for a login (SASL)")
-        .switch(|draft| draft.settings.sasl = true)
-        .later("SASL", "serve a private network only"),
-    Row::flag('Y', "auth-file", Network, "ask for a login in the text protocol; lines of user:password")
-        .value("file", "", |draft, word| word.path().map(|path| draft.settings.auth_file = Some(path)))
-        .later("login by file", "serve a private network only"),
+    Row::long(
+        "users",
+        Logins,
+        "ask for a login on every protocol; the users are in this file, which larder-passwd writes",
+    )
+    .value("file", "", |draft, word| word.path().map(|path| draft.settings.users_file = Some(path))),
+    Row::flag(
+        'S',
+        "enable-sasl",
+        Logins,
+        "ask for a login by SASL and speak the binary protocol alone. Users are those of --users or of the file that \
+         MEMCACHED_SASL_PWDB names, lines of user:password",
+    )
+    .switch(|draft| draft.settings.sasl = true),
+    Row::flag(
+        'Y',
+        "auth-file",
+        Logins,
+        "ask for a login and speak the text protocol alone; the file has lines of user:password",
+    )
+    .value("file", "", |draft, word| word.path().map(|path| draft.settings.auth_file = Some(path))),
+    Row::long(
+        "sasl-mechanisms",
+        Logins,
+        "mechanisms to offer, with commas between them, the first one first. Without it those that mech_list names in \
+         SASL_CONF_PATH/memcached.conf, or all but LOGIN",
+    )
+    .value("list", "", |draft, word| {
+        let names = word.text()?.split(',').map(|name| Mechanism::parse(name.as_bytes()));
+        match names.collect::<Option<Vec<_>>>() {
+            Some(mechanisms) => draft.settings.sasl_mechanisms = mechanisms,
+            None => {
+                let all = Mechanism::ALL.iter().map(|mechanism| mechanism.name()).collect::<Vec<_>>().join(",");
+                return Err(word.refusal(format!("names a mechanism that is not there; give some of {all}")));
+            }
+        }
+        Ok(())
+    }),
+    Row::long(
+        "allow-plain",
+        Logins,
+        "let passwords and tokens come in the clear over a network (PLAIN, LOGIN, OAUTHBEARER and the login by set); \
+         without it they are taken from this machine only, and from everywhere with -Y",
+    )
+    .switch(|draft| draft.settings.allow_plain = true),
     Row::flag(
         'R',
         "max-reqs-per-event",
@@ -212,10 +252,9 @@ mod tests {
             .iter()
             .filter_map(|row| match row.name {
                 Name::Flag { short, .. } => Some(short),
-                Name::Option(_) => None,
+                Name::Long(_) | Name::Option(_) => None,
             })
             .collect();
-        assert_eq!(shorts.len(), FLAGS.len());
         for short in "aAZpsUmMckhiVrvdluPfntDLRCbBISFXWYeoN".chars() {
             assert_eq!(shorts.matches(short).count(), 1, "{short}");
             shorts = shorts.replace(short, "");
@@ -259,6 +298,12 @@ mod tests {
             ("-Y f", |s| {
                 (s.auth_file, s.protocol) = (Some(PathBuf::from("f")), ProtocolChoice::Ascii);
             }),
+            ("--users f", |s| s.users_file = Some(PathBuf::from("f"))),
+            ("--sasl-mechanisms plain,SCRAM-SHA-256 --users f", |s| {
+                s.users_file = Some(PathBuf::from("f"));
+                s.sasl_mechanisms = vec![Mechanism::Plain, Mechanism::ScramSha256];
+            }),
+            ("--allow-plain", |s| s.allow_plain = true),
             ("-R 1", |s| s.requests_per_event = 1),
             ("-A", |s| s.shutdown_command = true),
             ("-F", |s| s.flush_all = false),

@@ -13,6 +13,8 @@ use crate::settings::Settings;
 pub(super) enum Name {
     /// `-p`, `--port`; a long name may be absent.
     Flag { short: char, long: Option<&'static str> },
+    /// `--users`: a flag that memcached does not have.
+    Long(&'static str),
     /// A word of the list after `-o`.
     Option(&'static str),
 }
@@ -21,6 +23,7 @@ pub(super) enum Name {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
     Network,
+    Logins,
     Requests,
     Memory,
     Process,
@@ -28,11 +31,13 @@ pub(super) enum Group {
 }
 
 impl Group {
-    pub(super) const ALL: [Group; 5] = [Group::Network, Group::Requests, Group::Memory, Group::Process, Group::About];
+    pub(super) const ALL: [Group; 6] =
+        [Group::Network, Group::Logins, Group::Requests, Group::Memory, Group::Process, Group::About];
 
     pub(super) fn title(self) -> &'static str {
         match self {
             Group::Network => "Network and connections",
+            Group::Logins => "Logins",
             Group::Requests => "Requests",
             Group::Memory => "Memory and items",
             Group::Process => "Process",
@@ -98,6 +103,11 @@ impl Row {
     pub(super) const fn flag(short: char, long: &'static str, group: Group, help: &'static str) -> Row {
         let long = if long.is_empty() { None } else { Some(long) };
         Row::new(Name::Flag { short, long }, group, help, exit_status::USAGE)
+    }
+
+    /// A flag that memcached does not have. A wrong value ends with 64.
+    pub(super) const fn long(name: &'static str, group: Group, help: &'static str) -> Row {
+        Row::new(Name::Long(name), group, help, exit_status::USAGE)
     }
 
     /// A word of the list after `-o`. A wrong value ends with 1.
@@ -178,6 +188,7 @@ impl Row {
     pub(super) fn label(&self) -> String {
         match self.name {
             Name::Flag { short, .. } => format!("-{short}"),
+            Name::Long(name) => format!("--{name}"),
             Name::Option(name) => format!("-o {name}"),
         }
     }
@@ -187,6 +198,7 @@ impl Row {
         let (names, equals) = match self.name {
             Name::Flag { short, long: Some(long) } => (format!("-{short}, --{long}"), "="),
             Name::Flag { short, long: None } => (format!("-{short}"), " "),
+            Name::Long(name) => (format!("--{name}"), "="),
             Name::Option(name) => (format!("-o {name}"), "="),
         };
         match self.takes() {

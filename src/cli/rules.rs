@@ -75,6 +75,8 @@ const RULES: &[Rule] = &[
     temporary_items_have_a_maintainer,
     sasl_speaks_binary_over_tcp,
     auth_file_speaks_text,
+    users_are_asked_over_tcp,
+    mechanisms_have_users,
     tls_has_a_port,
     tls_listeners_have_tls,
 ];
@@ -137,6 +139,21 @@ fn auth_file_speaks_text(draft: &Draft) -> Result<(), String> {
         "-Y does not go with the binary protocol; give -B ascii".to_owned()
     })?;
     allow(settings.auth_file.is_none() || settings.udp_port == 0, || "-Y does not go with UDP; take -U away".to_owned())
+}
+
+fn users_are_asked_over_tcp(draft: &Draft) -> Result<(), String> {
+    let settings = &draft.settings;
+    allow(settings.users_file.is_none() || settings.udp_port == 0, || {
+        "--users does not go with UDP; take -U away".to_owned()
+    })
+}
+
+fn mechanisms_have_users(draft: &Draft) -> Result<(), String> {
+    let settings = &draft.settings;
+    let asks = settings.sasl || settings.auth_file.is_some() || settings.users_file.is_some();
+    allow(asks || settings.sasl_mechanisms.is_empty(), || {
+        "--sasl-mechanisms says how to log in, but nothing asks for a login; give --users".to_owned()
+    })
 }
 
 fn tls_has_a_port(draft: &Draft) -> Result<(), String> {
@@ -233,6 +250,8 @@ mod tests {
             "-o no_lru_maintainer,temporary_ttl=61,lru_maintainer",
             "-Z -l notls:a,mtls:b:5,btls:c",
             "-Y f -l proto[ascii]:a",
+            "-S --users f",
+            "--users f --sasl-mechanisms PLAIN -B ascii",
         ] {
             settings(line);
         }
@@ -266,6 +285,8 @@ mod tests {
             ("-Y f -l proto[binary]:a", "-Y does not go"),
             ("-Y f -U 5", "-Y does not go with UDP"),
             ("-S -Y f", "-S does not go"),
+            ("--users f -U 5", "--users does not go with UDP"),
+            ("--sasl-mechanisms PLAIN", "--sasl-mechanisms says"),
             ("-Z -p 0", "-Z needs a TCP port"),
             ("-l notls:a", "-l with notls:"),
             ("-l a,mtls:b", "-l with notls:"),
@@ -280,9 +301,6 @@ mod tests {
     fn missing_features_are_refused_with_64() {
         for (line, begins) in [
             ("-Z", "-Z (TLS) is not available in this version; put"),
-            ("-S", "-S (SASL) is not available"),
-            ("-S -B binary", "-S (SASL) is not available"),
-            ("-Y users", "-Y (login by file) is not available"),
             ("-e /dev/shm/x", "-e (warm restart) is not available"),
             ("-o drop_privileges", "-o drop_privileges (dropping privileges) is not available"),
             ("-o ext_path=/f:64m", "-o ext_path (flash storage) is not available"),

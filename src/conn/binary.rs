@@ -1,9 +1,13 @@
 //! The binary protocol's part of a session. A request is executed when its header, extras and key are here; its value
 //! takes the way of all values.
 
+use super::access;
+use super::login::{Login, LoginTell, Message};
 use super::storage::{Storing, Tell};
 use super::values::{self, Given};
-use super::{Outbox, Session, Step};
+use super::{Outbox, Outcome as After, Session, Step};
+use crate::auth::sasl::MESSAGE_MAX;
+use crate::auth::user::Identity;
 use crate::clock::Seconds;
 use crate::command::{Delta, Mode};
 use crate::exec::Context;
@@ -54,7 +58,11 @@ impl Session {
             }
         };
         let echo = Echo { opcode: header.opcode, opaque: header.opaque };
-        if header.verb == Verb::Unknown {
+        if self.hears_secrets() && !header.verb.is_login() && header.verb != Verb::Version {
+            echo.error(out.bytes(), Status::AuthError);
+            return Step::over();
+        }
+        if header.verb == Verb::Unknown || self.login.is_none() && header.verb.is_login() {
             echo.error(out.bytes(), Status::UnknownCommand);
             self.swallow(header.extras_len + header.key_len + header.value_len);
             return Step::answered(HEADER_BYTES);
@@ -66,20 +74,65 @@ impl Session {
         }
         let (extras, key) = head.split_at(header.extras_len);
         let asked = Asked { header: &header, echo, extras, key };
+        if self.login.is_some() && !self.may_ask(header.verb, key) {
+            echo.error(out.bytes(), Status::AuthError);
+            self.swallow(header.value_len);
+            return Step::answered(head_len);
+        }
         match header.verb {
             Verb::Set | Verb::Add | Verb::Replace | Verb::Append | Verb::Prepend => {
                 return self.store(&asked.storing(cx), head_len, &input[head_len..], out, cx);
+            }
+            Verb::SaslList | Verb::SaslAuth | Verb::SaslStep => {
+                return self.binary_login(&asked, &input[head_len..], out, cx);
             }
             Verb::Quit => {
                 self.close_reason = CloseReason::Normal;
                 asked.done(out, &[], 0);
                 return Step::over();
             }
+            Verb::Stat => asked.stat(self.login.as_deref().and_then(Login::member), out, cx),
             _ => asked.execute(out, cx),
         }
         // Where a value means nothing it is thrown away.
         self.swallow(header.value_len);
         Step::answered(head_len)
+    }
+}
+
+/// The longest name of a mechanism in bytes (memcached; RFC 4422 section 3.1 has 20).
+const MECHANISM_BYTES_MAX: usize = 32;
+
+impl Session {
+    /// Whether who is logged in may ask this; before a login, what comes here may be asked by anyone.
+    #[cold]
+    fn may_ask(&self, verb: Verb, key: &[u8]) -> bool {
+        self.hears_secrets() || self.may(access::of_binary(verb, key))
+    }
+
+    fn binary_login(&mut self, asked: &Asked<'_>, behind: &[u8], out: &mut Outbox, cx: &Context<'_>) -> Step {
+        let &Asked { header, echo, key, .. } = asked;
+        let head_len = header.head_len();
+        if header.verb == Verb::SaslList {
+            echo.success(out.bytes(), self.mechanisms(cx).unwrap_or_default().as_bytes(), 0);
+            return Step::answered(head_len);
+        }
+        let refusal = if key.len() > MECHANISM_BYTES_MAX {
+            Some((Status::InvalidArguments, After::Answered))
+        } else if header.value_len > MESSAGE_MAX {
+            Some((Status::AuthError, self.oversized()))
+        } else {
+            None
+        };
+        if let Some((status, outcome)) = refusal {
+            echo.error(out.bytes(), status);
+            self.swallow(header.value_len);
+            return Step { consumed: head_len, outcome };
+        }
+        let Some(message) = behind.get(..header.value_len) else { return Step::starved(head_len + header.value_len) };
+        let message = if header.verb == Verb::SaslAuth { Message::First(key, message) } else { Message::Next(message) };
+        let outcome = self.sasl(message, LoginTell::Binary(echo), out, cx);
+        Step { consumed: head_len + header.value_len, outcome }
     }
 }
 
@@ -98,8 +151,17 @@ impl<'a> Asked<'a> {
             },
             Verb::Noop => self.done(out, &[], 0),
             Verb::Version => self.done(out, crate::MEMCACHED_VERSION.as_bytes(), 0),
-            Verb::Stat => self.stat(out, cx),
-            Verb::Set | Verb::Add | Verb::Replace | Verb::Append | Verb::Prepend | Verb::Quit | Verb::Unknown => {
+            Verb::Set
+            | Verb::Add
+            | Verb::Replace
+            | Verb::Append
+            | Verb::Prepend
+            | Verb::Quit
+            | Verb::Stat
+            | Verb::SaslList
+            | Verb::SaslAuth
+            | Verb::SaslStep
+            | Verb::Unknown => {
                 unreachable!("the session takes these itself")
             }
         }
@@ -208,7 +270,7 @@ impl<'a> Asked<'a> {
 
 impl Asked<'_> {
     /// One reply for each statistic of the group that the key names, and one without key and value.
-    fn stat(&self, out: &mut Outbox, cx: &Context<'_>) {
+    fn stat(&self, asks: Option<&Identity>, out: &mut Outbox, cx: &Context<'_>) {
         let shared = cx.shared;
         if let Some(word) = self.key.strip_prefix(b"detail ") {
             return self.detail(word, out, cx);
@@ -220,7 +282,7 @@ impl Asked<'_> {
                 stats::reset(shared);
                 Some(Stats::default())
             }
-            key => stats::of_classes(key, shared, cx.now),
+            key => stats::of_classes_or_users(key, asks, shared, cx.now),
         };
         let Some(group) = group else { return self.error(out, Status::NotFound) };
         for (name, value) in group.iter() {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::access;
 use super::storage::{MetaTell, Storing, Tell};
 use super::values::{self, Given};
 use super::{Outbox, Session, Step};
@@ -58,6 +59,13 @@ impl Session {
         } else {
             Asked { key, key_form: KeyForm::Text, flags }
         };
+        if self.login.is_some() && !self.may(access::of_meta(command, asked.key, flags)) {
+            out.say(line::UNAUTHORIZED);
+            if command == Command::Set {
+                self.swallow(*value_len + End::Crlf.bytes());
+            }
+            return Step::answered(line_len);
+        }
         match command {
             Command::Get => asked.get(out, cx),
             Command::Set => return self.store(&asked.storing(*value_len, cx), line_len, behind, out, cx),

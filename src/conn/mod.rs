@@ -3,8 +3,11 @@
 //! [`Session::feed`] is given what arrived and appends what is to be sent to an [`Outbox`] of the caller's; it says
 //! how much it took and what it waits for. It owns no buffer: what it could not take yet is the caller's to keep.
 
+mod access;
 mod ahead;
 mod binary;
+mod login;
+mod login_text;
 mod lru_command;
 mod meta;
 pub mod outbox;
@@ -19,8 +22,10 @@ use std::io::IoSliceMut;
 
 use memchr::memchr;
 
+pub use login::{Client, Errand, forget};
 pub use outbox::Outbox;
 
+use crate::clock::Seconds;
 use crate::command::WatchKinds;
 use crate::exec::Context;
 use crate::net::roster::Activity;
@@ -63,6 +68,8 @@ pub enum Next {
     Turn,
     /// Its next turn: what it does takes many.
     Later,
+    /// A login is being decided elsewhere: see [`Session::take_errand`] and [`Session::conclude`].
+    Login,
     /// Nothing: the connection ends when everything was sent.
     Close,
     /// Nothing: nothing is to be sent either, and the connection is a watcher's; see [`Session::take_seat`].
@@ -107,6 +114,8 @@ enum Phase {
     Watch(Box<Seat>),
     /// All items are walked over.
     Walk(Box<walk::Walk>),
+    /// A login is being decided.
+    Login(Box<login::Pending>),
 }
 
 #[derive(Debug)]
@@ -123,6 +132,8 @@ pub struct Session {
     phase: Phase,
     /// The line of a storage command is here and its value is not.
     awaits_value: bool,
+    /// Where a login is asked for: whose session this is.
+    login: Option<Box<login::Login>>,
     /// Why the session ended.
     close_reason: CloseReason,
     /// All there is to be answered came in one datagram, and its reply must have an end.
@@ -135,6 +146,11 @@ impl Session {
         Session { protocol, ..Session::default() }
     }
 
+    /// A session that asks `client` for a login before anything else.
+    pub fn with_login(protocol: ProtocolChoice, client: Client, now: Seconds) -> Session {
+        Session { login: Some(Box::new(login::Login::new(client, now))), ..Session::new(protocol) }
+    }
+
     /// A session for the requests of one datagram.
     pub fn for_datagram(protocol: ProtocolChoice) -> Session {
         Session { protocol, one_datagram: true, ..Session::default() }
@@ -142,15 +158,29 @@ impl Session {
 
     /// Takes requests from `input` and appends their replies to `out`, at most `requests_max` of them.
     pub fn feed(&mut self, input: &[u8], out: &mut Outbox, cx: &Context<'_>, requests_max: u32) -> Progress {
+        if self.login.is_none() {
+            return self.serve(input, out, cx, requests_max).0;
+        }
+        if self.is_expelled(cx) {
+            return Progress { consumed: 0, next: Next::Close };
+        }
+        let (progress, requests) = self.serve(input, out, cx, requests_max);
+        self.count_requests(requests);
+        progress
+    }
+
+    /// The progress, and how many requests were answered.
+    #[inline]
+    fn serve(&mut self, input: &[u8], out: &mut Outbox, cx: &Context<'_>, requests_max: u32) -> (Progress, u32) {
         let mut consumed = 0;
         let mut requests = 0;
         let mut prefetched = if cx.shared.store.wants_prefetch() { 0 } else { u32::MAX };
         loop {
             if out.is_full() {
-                return Progress { consumed, next: Next::Room };
+                return (Progress { consumed, next: Next::Room }, requests);
             }
             if requests == requests_max {
-                return Progress { consumed, next: Next::Turn };
+                return (Progress { consumed, next: Next::Turn }, requests);
             }
             if prefetched == 0 && matches!(self.phase, Phase::Command) {
                 // Where nothing was recognised, the look is not repeated before some requests are done.
@@ -164,14 +194,17 @@ impl Session {
                     prefetched = prefetched.saturating_sub(u32::from(prefetched != u32::MAX));
                 }
                 Outcome::Advanced => {}
-                Outcome::Starved { at_least } => return Progress { consumed, next: Next::Input { at_least } },
+                Outcome::Starved { at_least } => {
+                    return (Progress { consumed, next: Next::Input { at_least } }, requests);
+                }
                 Outcome::Watch { kinds } => match self.watch(kinds, requests == 0 && out.is_empty(), out, cx) {
-                    Some(next) => return Progress { consumed, next },
+                    Some(next) => return (Progress { consumed, next }, requests),
                     None => requests += 1,
                 },
-                Outcome::Later => return Progress { consumed, next: Next::Later },
-                Outcome::Full => return Progress { consumed, next: Next::Room },
-                Outcome::Over => return Progress { consumed, next: Next::Close },
+                Outcome::Login => return (Progress { consumed, next: Next::Login }, requests),
+                Outcome::Later => return (Progress { consumed, next: Next::Later }, requests),
+                Outcome::Full => return (Progress { consumed, next: Next::Room }, requests),
+                Outcome::Over => return (Progress { consumed, next: Next::Close }, requests),
             }
         }
     }
@@ -198,6 +231,7 @@ impl Session {
             // It was said already that nothing more is answered here.
             Phase::Watch(_) => Step::over(),
             Phase::Walk(_) => self.walk(out, cx),
+            Phase::Login(_) => self.decide(out, cx),
         }
     }
 
@@ -226,7 +260,7 @@ impl Session {
     pub fn activity(&self) -> Activity {
         match self.phase {
             Phase::Command if self.awaits_value => Activity::Nread,
-            Phase::Command | Phase::Keys(_) | Phase::SkipLine => Activity::Read,
+            Phase::Command | Phase::Keys(_) | Phase::SkipLine | Phase::Login(_) => Activity::Read,
             Phase::Swallow { .. } => Activity::Swallow,
             Phase::Upload(_) => Activity::Nread,
             Phase::Watch(_) => Activity::Watch,
@@ -257,6 +291,8 @@ enum Outcome {
     Starved { at_least: usize },
     /// A watch came.
     Watch { kinds: Option<WatchKinds> },
+    /// A login is being decided.
+    Login,
     /// Enough was done for one turn.
     Later,
     /// Nothing more can be done before something was sent.

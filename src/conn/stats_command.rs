@@ -1,6 +1,7 @@
 //! `stats` and its groups over the text protocol.
 
-use super::Outbox;
+use super::login::Login;
+use super::{Outbox, access};
 use crate::exec::Context;
 use crate::exec::admin::{DetailOrder, DetailOutcome};
 use crate::protocol::text::number::unsigned_32;
@@ -15,9 +16,13 @@ const CACHEDUMP_BYTES_MAX: usize = 2 << 20;
 const CLASSES_MAX: u32 = 64;
 
 /// Answers `stats <arguments>`. Some groups may be shortened to any prefix, as 1.6.45 compares them.
-pub(super) fn answer(arguments: &[u8], out: &mut Outbox, cx: &Context<'_>) {
+/// `login` is that of who asks.
+pub(super) fn answer(arguments: &[u8], login: Option<&Login>, out: &mut Outbox, cx: &Context<'_>) {
     let mut words = Words::of(arguments);
     let Some(group) = words.next() else { return say_all(&stats::general(cx.shared, cx.now), out) };
+    if login.is_some_and(|login| !login.allows(access::of_stats(group))) {
+        return out.say(line::UNAUTHORIZED);
+    }
     let is = |name: &str| name.as_bytes().starts_with(group);
     if is("reset") {
         stats::reset(cx.shared);
@@ -34,7 +39,7 @@ pub(super) fn answer(arguments: &[u8], out: &mut Outbox, cx: &Context<'_>) {
         match group {
             b"hotkeys" if !cx.shared.settings.dumping => out.say(line::HOTKEYS_REFUSED),
             b"hotkeys" => say_all(&stats::hot_keys::all(cx.shared, cx.now), out),
-            group => match stats::of_classes(group, cx.shared, cx.now) {
+            group => match stats::of_classes_or_users(group, login.and_then(Login::member), cx.shared, cx.now) {
                 Some(stats) => say_all(&stats, out),
                 None => out.say(line::ERROR),
             },

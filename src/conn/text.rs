@@ -2,6 +2,7 @@
 
 use memchr::memchr;
 
+use super::access;
 use super::storage::{Storing, Tell};
 use super::values::{self, Given};
 use super::{LINE_BYTES_MAX, Outbox, Phase, STREAMED_LINE_BYTES, Session, Step};
@@ -13,6 +14,7 @@ use crate::protocol::binary::REQUEST_MAGIC;
 use crate::protocol::text::admin::{AutomoveChange, ShutdownWord};
 use crate::protocol::text::parse::{self, KeysLine, Reason, Refusal, Reply, Request, StoreLine};
 use crate::protocol::text::reply::{self, line};
+use crate::protocol::text::words::Words;
 use crate::settings::ProtocolChoice;
 use crate::store::{DeltaOutcome, DeltaTerms, End, Fetch, Found, Put, Removal, RemoveOutcome, Terms};
 use crate::watch::CloseReason;
@@ -28,6 +30,9 @@ impl Session {
             (Some(&REQUEST_MAGIC), ProtocolChoice::Ascii) | (Some(_), ProtocolChoice::Binary) => return Step::over(),
             _ => {}
         }
+        if self.hears_secrets() {
+            return self.line_before_login(input, out, cx);
+        }
         let Some(end) = memchr(b'\n', input) else { return self.unfinished_line(input) };
         let (request_line, behind) = input.split_at(end + 1);
         let request = parse::parse(request_line);
@@ -41,6 +46,12 @@ impl Session {
         {
             self.phase = Phase::Keys(line);
             return Step::advanced(keys_at);
+        }
+        if self.login.is_some()
+            && let Ok(request) = &request
+            && let Some(step) = self.forbid(request, request_line, out)
+        {
+            return step;
         }
         match request {
             Ok(Request::Keys { line, keys_at }) => {
@@ -58,6 +69,11 @@ impl Session {
                 self.meta(command, arguments, request_line.len(), behind, out, cx)
             }
             Ok(Request::Watch { kinds }) => Step::watch(request_line.len(), kinds),
+            Ok(Request::Sasl(sasl_line)) => self.sasl_line(sasl_line, request_line.len(), behind, out, cx),
+            Ok(Request::Stats { arguments }) => {
+                super::stats_command::answer(arguments, self.login.as_deref(), out, cx);
+                Step::answered(request_line.len())
+            }
             Ok(Request::Quit) => {
                 self.close_reason = CloseReason::Normal;
                 Step::over()
@@ -98,6 +114,26 @@ impl Session {
         Step::answered(line_len)
     }
 
+    /// Refuses what the user has no right to, with the value that belongs to it. Of a line of keys none is answered if
+    /// one may not be.
+    #[cold]
+    fn forbid(&mut self, request: &Request<'_>, request_line: &[u8], out: &mut Outbox) -> Option<Step> {
+        let allowed = match request {
+            Request::Keys { line, keys_at } => {
+                Words::of(parse::without_end(&request_line[*keys_at..])).all(|key| self.may(access::of_key(line, key)))
+            }
+            request => self.may(access::of_text(request)),
+        };
+        if allowed {
+            return None;
+        }
+        say(out, line::UNAUTHORIZED, request.reply());
+        if let Request::Store(store_line) = request {
+            self.swallow(store_line.value_len + End::Crlf.bytes());
+        }
+        Some(Step::answered(request_line.len()))
+    }
+
     pub(super) fn swallow(&mut self, left: usize) {
         self.phase = if left > 0 { Phase::Swallow { left } } else { Phase::Command };
     }
@@ -122,6 +158,8 @@ impl Session {
             Some(exptime) => Fetch::touch(cx.shared.clock.expiry(exptime, cx.now)),
             None => Fetch::GET,
         };
+        // Of a whole line all keys were looked at before; of one that is answered as it arrives they are here.
+        let has_login = self.login.is_some();
         let mut at = 0;
         loop {
             while text.get(at) == Some(&b' ') {
@@ -134,6 +172,11 @@ impl Session {
             let key = &text[at..at + len];
             if len > KEY_MAX {
                 out.say(line::BAD_FORMAT);
+                self.phase = Phase::SkipLine;
+                return Step::advanced(at);
+            }
+            if has_login && !self.may(access::of_key(&keys, key)) {
+                out.say(line::UNAUTHORIZED);
                 self.phase = Phase::SkipLine;
                 return Step::advanced(at);
             }
@@ -287,7 +330,6 @@ fn execute(request: &Request<'_>, out: &mut Outbox, cx: &Context<'_>) {
         }
         Request::Reassign { classes, reply } => say(out, super::lru_command::reassign(classes, cx), reply),
         Request::Lru { order, reply } => say(out, super::lru_command::tune(order, cx), reply),
-        Request::Stats { arguments } => super::stats_command::answer(arguments, out, cx),
         Request::Version => reply::version_line(out.bytes()),
         Request::Noop => out.say(line::NOOP),
         #[cfg(feature = "debug-commands")]
@@ -300,6 +342,8 @@ fn execute(request: &Request<'_>, out: &mut Outbox, cx: &Context<'_>) {
         | Request::Meta { .. }
         | Request::Watch { .. }
         | Request::Quit
+        | Request::Sasl(_)
+        | Request::Stats { .. }
         | Request::Shutdown { .. }
         | Request::Crawler { .. }
         | Request::DeletePrefix { .. } => unreachable!("the session takes these itself"),

@@ -11,9 +11,10 @@ use super::kept::Kept;
 use super::mailbox::{Accepted, Socket};
 use super::roster::Activity;
 use super::worker::READ_BUFFER_BYTES;
+use crate::auth::authority::Authority;
 use crate::clock::Seconds;
-use crate::conn::Session;
 use crate::conn::outbox::{Outbox, Sent};
+use crate::conn::{Client, Session, forget};
 use crate::sys::unsent::unsent_bytes;
 use crate::watch::CloseReason;
 
@@ -22,6 +23,8 @@ use crate::watch::CloseReason;
 pub(super) struct Connection {
     pub(super) socket: Socket,
     pub(super) session: Session,
+    /// No other connection of this worker ever has it.
+    pub(super) serial: u64,
     /// The client's address; `None` on a Unix socket.
     pub(super) peer: Option<SocketAddr>,
     /// Input that the session could not take yet.
@@ -51,11 +54,21 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(accepted: Accepted, now: Seconds) -> Connection {
+    /// `serial` is this worker's number for it. Where there is an authority, a login is asked for.
+    pub(super) fn new(accepted: Accepted, serial: u64, authority: Option<&Authority>, now: Seconds) -> Connection {
         let fd = accepted.socket.as_raw_fd();
+        let session = match authority {
+            Some(authority) => {
+                let address = accepted.peer.map(|peer| peer.ip().to_canonical());
+                let may_send_secrets = authority.takes_plain() || address.is_none_or(|address| address.is_loopback());
+                Session::with_login(accepted.protocol, Client { address, may_send_secrets }, now)
+            }
+            None => Session::new(accepted.protocol),
+        };
         Connection {
             socket: accepted.socket,
-            session: Session::new(accepted.protocol),
+            session,
+            serial,
             peer: accepted.peer,
             input: Vec::new(),
             owed: None,
@@ -102,8 +115,11 @@ impl Connection {
 
     /// Moves what was kept of the input to the start of `buffer`; how much that is.
     pub(super) fn take_input(&mut self, buffer: &mut [u8], kept: &mut Kept) -> usize {
-        let input = std::mem::take(&mut self.input);
+        let mut input = std::mem::take(&mut self.input);
         buffer[..input.len()].copy_from_slice(&input);
+        if self.session.hears_secrets() {
+            forget(&mut input);
+        }
         kept.sub(input.capacity() as u64);
         input.len()
     }

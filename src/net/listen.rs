@@ -123,14 +123,14 @@ fn places(settings: &Settings, port: i32) -> Result<Vec<(Vec<SocketAddr>, Protoc
 }
 
 /// Warns of each listener that a network reaches and that asks for no login.
-pub fn warn_if_exposed(listeners: &[Listener], settings: &Settings) {
-    if settings.sasl || settings.auth_file.is_some() {
+pub fn warn_if_exposed(listeners: &[Listener], has_logins: bool) {
+    if has_logins {
         return;
     }
     for address in listeners.iter().filter_map(Listener::tcp_address).filter(is_exposed) {
         log::warn!(
             "listening without authentication addr={address}: whoever reaches it can read and change the cache; \
-             pass -l 127.0.0.1, or let a firewall choose who does"
+             give --users, or pass -l 127.0.0.1"
         );
     }
 }

@@ -7,6 +7,7 @@ use mio::net::{TcpStream, UnixStream};
 use mio::{Registry, Token, Waker};
 use parking_lot::Mutex;
 
+use crate::auth::authority::Verdict;
 use crate::settings::ProtocolChoice;
 
 /// A connection on its way to a worker.
@@ -34,6 +35,15 @@ pub enum Socket {
 pub enum Message {
     /// Serve this connection.
     Serve(Accepted),
+    /// A login was decided.
+    Verdict {
+        /// Where the connection is.
+        id: usize,
+        /// Which it is: another one may have its place by now.
+        serial: u64,
+        /// What was decided.
+        verdict: Verdict,
+    },
     /// Finish what was read, send what is owed, close everything and end the thread.
     Stop,
 }

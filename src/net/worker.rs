@@ -27,8 +27,9 @@ use super::listen::UdpListener;
 use super::mailbox::{Accepted, Mailbox, Message};
 use super::udp::UdpPort;
 use super::watchers::{Newcomer, Watchers};
+use crate::auth::authority::Verdict;
 use crate::clock::Seconds;
-use crate::conn::{Next, Outbox};
+use crate::conn::{Next, Outbox, forget};
 use crate::exec::Context;
 use crate::net::roster::Activity;
 use crate::shared::Shared;
@@ -124,11 +125,14 @@ struct Loop {
     /// What is in buffers of connections.
     kept: Kept,
     complaints: Complaints,
+    /// Number of the connection that came last.
+    serial: u64,
     requests_max: u32,
     now: Seconds,
     /// Set by the order to stop.
     stop_by: Option<Instant>,
     idle_checked: Seconds,
+    expelled: Seconds,
 }
 
 impl Loop {
@@ -158,10 +162,12 @@ impl Loop {
             outbox: Outbox::default(),
             kept: Kept::new(Arc::clone(&shared)),
             complaints: Complaints::default(),
+            serial: 0,
             requests_max,
             now: shared.clock.now(),
             stop_by: None,
             idle_checked: 0,
+            expelled: 0,
             shared,
         }
     }
@@ -195,6 +201,7 @@ impl Loop {
                 self.see_off_all();
             }
             self.close_idle();
+            self.expel();
             self.shed();
         }
         self.close_udp();
@@ -222,13 +229,15 @@ impl Loop {
         if self.kept.is_greedy() {
             return Some(SHED_LOOK_PERIOD);
         }
-        (self.shared.settings.idle_timeout_secs > 0).then_some(Duration::from_secs(1))
+        let looks_around = self.shared.settings.idle_timeout_secs > 0 || self.shared.authority.is_some();
+        (looks_around && self.vacant.len() < self.connections.len()).then_some(Duration::from_secs(1))
     }
 
     fn read_mail(&mut self) {
         for message in self.mailbox.take() {
             match message {
                 Message::Serve(accepted) => self.admit(accepted),
+                Message::Verdict { id, serial, verdict } => self.conclude(id, serial, verdict),
                 Message::Stop => self.begin_stop(),
             }
         }
@@ -239,7 +248,8 @@ impl Loop {
             self.connections.push(None);
             self.connections.len() - 1
         });
-        let mut connection = Connection::new(accepted, self.now);
+        self.serial += 1;
+        let mut connection = Connection::new(accepted, self.serial, self.shared.authority.as_ref(), self.now);
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registered = connection.socket.register(self.poll.registry(), Token(id), interest);
         self.shared.roster.note(connection.fd, Activity::Read, self.now);
@@ -368,7 +378,11 @@ impl Loop {
         let mut sent_bytes = 0;
         loop {
             self.outbox.set_short(self.kept.is_tight());
+            let hears_secrets = connection.session.hears_secrets();
             let progress = connection.session.feed(&self.buffer[at..filled], &mut self.outbox, &cx, self.requests_max);
+            if hears_secrets {
+                forget(&mut self.buffer[at..at + progress.consumed]);
+            }
             at += progress.consumed;
             let sent = self.outbox.send_share(&mut connection.socket, TURN_BYTES_MAX - sent_bytes);
             connection.hungry = matches!(progress.next, Next::Input { .. });
@@ -389,6 +403,14 @@ impl Loop {
                 Next::Close => return Ok(After::Close),
                 Next::Watch => {
                     self.hand_over(id);
+                    return Ok(After::Wait);
+                }
+                Next::Login => {
+                    connection.keep_input(&self.buffer[at..filled], &mut self.kept);
+                    if hears_secrets {
+                        forget(&mut self.buffer[at..filled]);
+                    }
+                    self.run_errand(id);
                     return Ok(After::Wait);
                 }
                 Next::Room | Next::Turn | Next::Later | Next::Input { .. } => {
@@ -478,6 +500,46 @@ impl Loop {
         self.vacant.push(id);
         debug_assert!(self.vacant.len() < self.connections.len() || self.kept.bytes() == 0, "memory of nobody");
         self.shared.connections.current.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Gives what a login waits for to those who decide.
+    fn run_errand(&mut self, id: usize) {
+        let (Some(Some(connection)), Some(authority)) = (self.connections.get_mut(id), &self.shared.authority) else {
+            return;
+        };
+        let Some(errand) = connection.session.take_errand() else { return };
+        let (mailbox, serial) = (Arc::clone(&self.mailbox), connection.serial);
+        authority.submit(errand.not_before, errand.work, move |verdict| {
+            if let Err(error) = mailbox.post(Message::Verdict { id, serial, verdict }) {
+                log::error!("cannot wake a worker: {error}");
+            }
+        });
+    }
+
+    fn conclude(&mut self, id: usize, serial: u64, verdict: Verdict) {
+        if let Some(Some(connection)) = self.connections.get_mut(id)
+            && connection.serial == serial
+        {
+            connection.session.conclude(verdict);
+            self.queue(id);
+        }
+    }
+
+    /// Closes, once a second, connections whose login is overdue or no longer good.
+    fn expel(&mut self) {
+        if self.shared.authority.is_none() || self.expelled == self.now {
+            return;
+        }
+        self.expelled = self.now;
+        let shared = Arc::clone(&self.shared);
+        for id in 0..self.connections.len() {
+            let Some(Some(connection)) = self.connections.get_mut(id) else { continue };
+            let cx =
+                Context { shared: &shared, counters: &shared.counters[self.index], now: self.now, fd: connection.fd };
+            if connection.session.is_expelled(&cx) {
+                self.close(id);
+            }
+        }
     }
 
     fn close_idle(&mut self) {

@@ -10,6 +10,7 @@
 //! 7. the launching process of `-d` is let go with exit status 0.
 
 mod failure;
+mod logins;
 mod privileges;
 mod signals;
 mod threads;
@@ -53,6 +54,7 @@ pub fn run(settings: Settings) -> i32 {
 #[derive(Debug)]
 struct Running {
     threads: Threads,
+    shared: Arc<Shared>,
     signals: Signals,
     /// Removed when dropped, as the next one.
     unix_socket: Option<SocketFile>,
@@ -79,7 +81,8 @@ fn start(settings: Settings) -> Result<Running, Failure> {
         // As in memcached it serves all the same.
         log::warn!("nobody can connect: -p 0 takes the only listener away; pass -p, -U or -s");
     }
-    listen::warn_if_exposed(&listeners, &settings);
+    let authority = logins::authority(&settings)?;
+    listen::warn_if_exposed(&listeners, authority.is_some());
     udp::warn_if_exposed(&udp_listeners);
     let signals = Signals::install()
         .map_err(|error| Failure::new(exit_status::OS_ERROR, format_args!("cannot handle signals: {error}")))?;
@@ -87,7 +90,7 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     let summary = summary(&listeners, &udp_listeners, &settings);
     let tcp_addresses: Vec<_> = listeners.iter().filter_map(Listener::tcp_address).collect();
     let udp_addresses: Vec<_> = udp_listeners.iter().map(|listener| listener.address).collect();
-    let shared = Shared::new(settings).map_err(|error| {
+    let shared = Shared::with_logins(settings, authority).map_err(|error| {
         Failure::new(exit_status::OS_ERROR, format_args!("cannot reserve memory: {error}; lower -m"))
     })?;
     let shared = Arc::new(shared);
@@ -106,7 +109,7 @@ fn start(settings: Settings) -> Result<Running, Failure> {
             Failure::new(exit_status::FAILURE, format_args!("cannot detach from the terminal: {error}"))
         })?;
     }
-    Ok(Running { threads, signals, unix_socket, pid_file })
+    Ok(Running { threads, shared, signals, unix_socket, pid_file })
 }
 
 impl Running {
@@ -114,7 +117,10 @@ impl Running {
         let signal = loop {
             match self.signals.wait() {
                 Wish::Stop(signal) => break signal,
-                Wish::Reload => log::info!("signal=SIGHUP: no file to read again in this version"),
+                Wish::Reload => match &self.shared.authority {
+                    Some(authority) => authority.reload(),
+                    None => log::info!("signal=SIGHUP: there is no file to read again"),
+                },
             }
         };
         log::info!("stopping gracefully signal={signal}");

@@ -7,20 +7,23 @@ mod general;
 pub mod hot_keys;
 pub mod prefixes;
 pub mod settings;
+pub mod users;
 
 use std::borrow::Cow;
 
 pub use general::{general, reset};
 
+use crate::auth::user::Identity;
 use crate::clock::Seconds;
 use crate::shared::Shared;
 
-/// The group of this name among those that tell of size classes.
-pub fn of_classes(group: &[u8], shared: &Shared, now: Seconds) -> Option<Stats> {
+/// The group of this name among those that tell of size classes, and that of users as `asks` may see it.
+pub fn of_classes_or_users(group: &[u8], asks: Option<&Identity>, shared: &Shared, now: Seconds) -> Option<Stats> {
     match group {
         b"items" => Some(classes::items(shared, now)),
         b"slabs" => Some(classes::slabs(shared, now)),
         b"sizes" => Some(classes::sizes(shared)),
+        b"users" => users::seen_by(asks, shared),
         _ => None,
     }
 }

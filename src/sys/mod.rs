@@ -6,6 +6,7 @@ pub mod huge_pages;
 pub mod limits;
 pub mod peer;
 pub mod pid_file;
+pub mod priority;
 pub mod unsent;
 pub mod usage;
 pub mod user;

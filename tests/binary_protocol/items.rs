@@ -1,6 +1,6 @@
 //! Commands on items.
 
-use crate::packet::{Play, Reply, ask, count, store, touch};
+use crate::common::packet::{Play, Reply, ask, count, store, touch};
 
 const GET: u8 = 0x00;
 const SET: u8 = 0x01;

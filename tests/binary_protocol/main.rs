@@ -5,6 +5,5 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod items;
-mod packet;
 mod refused;
 mod server;

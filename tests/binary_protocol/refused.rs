@@ -1,6 +1,6 @@
 //! What is not understood, and that the stream stays in step or ends.
 
-use crate::packet::{Play, Request, ask, header, store};
+use crate::common::packet::{Play, Request, ask, header, store};
 
 #[test]
 fn unknown_opcodes_are_answered() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::packet::{Play, Request, ask, store};
+use crate::common::packet::{Play, Request, ask, store};
 
 const NOOP: u8 = 0x0a;
 const STAT: u8 = 0x10;

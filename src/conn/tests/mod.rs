@@ -68,7 +68,7 @@ impl<'a> Player<'a> {
         if self.kept.is_empty()
             && let Some(mut room) = self.session.direct_room(&self.cx)
         {
-            assert_eq!(room.bytes, room.ranges.iter().map(|range| range.len()).sum());
+            assert_eq!(room.bytes, room.ranges.iter().map(|range| range.len()).sum::<usize>());
             let direct = scatter(rest, &mut room.ranges);
             if !room.is_all {
                 buffer_room = 0;
@@ -100,6 +100,7 @@ impl<'a> Player<'a> {
                     assert!(self.kept.len() <= STREAMED_LINE_BYTES, "keeps {} bytes", self.kept.len());
                     return;
                 }
+                Next::Login => unreachable!("no login is asked for"),
                 Next::Close | Next::Watch => {
                     self.played.closed = true;
                     return;

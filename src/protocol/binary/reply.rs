@@ -19,8 +19,10 @@ pub enum Status {
     NotStored,
     /// incr on something else.
     NonNumeric,
-    /// Not allowed.
+    /// A login failed, or the right is missing.
     AuthError,
+    /// A login goes on.
+    AuthContinue,
     /// Not a command.
     UnknownCommand,
     /// No memory for a value.
@@ -44,6 +46,7 @@ impl Status {
             Status::NotStored => 0x05,
             Status::NonNumeric => 0x06,
             Status::AuthError => 0x20,
+            Status::AuthContinue => 0x21,
             Status::UnknownCommand => 0x81,
             Status::NoMemory | Status::NoMemoryToCount | Status::NoMemoryForNew | Status::NoMemoryToGet => 0x82,
         }
@@ -51,7 +54,7 @@ impl Status {
 
     fn text(self) -> &'static str {
         match self {
-            Status::Success => "",
+            Status::Success | Status::AuthContinue => "",
             Status::NotFound => "Not found",
             Status::Exists => "Data exists for key.",
             Status::TooLarge => "Too large.",
@@ -95,6 +98,12 @@ impl Echo {
     pub fn success(self, out: &mut Vec<u8>, value: &[u8], cas: u64) {
         self.header(out, Status::Success, 0, 0, value.len(), cas);
         out.extend_from_slice(value);
+    }
+
+    /// Appends what a client is asked in the middle of a login.
+    pub fn challenge(self, out: &mut Vec<u8>, data: &[u8]) {
+        self.header(out, Status::AuthContinue, 0, 0, data.len(), 0);
+        out.extend_from_slice(data);
     }
 
     /// Appends a reply with the status's text.

@@ -48,6 +48,12 @@ pub enum Verb {
     Stat,
     /// Quit.
     Quit,
+    /// Which mechanisms there are for a login.
+    SaslList,
+    /// The first message of a login.
+    SaslAuth,
+    /// A further message of a login.
+    SaslStep,
     /// Everything else.
     Unknown,
 }
@@ -103,8 +109,16 @@ impl Verb {
             0x1e => (Verb::GetAndTouch { with_key: false }, true),
             0x23 => (Verb::GetAndTouch { with_key: true }, false),
             0x24 => (Verb::GetAndTouch { with_key: true }, true),
+            0x20 => (Verb::SaslList, false),
+            0x21 => (Verb::SaslAuth, false),
+            0x22 => (Verb::SaslStep, false),
             _ => (Verb::Unknown, false),
         }
+    }
+
+    /// Whether it is part of a login.
+    pub fn is_login(self) -> bool {
+        matches!(self, Verb::SaslList | Verb::SaslAuth | Verb::SaslStep)
     }
 
     fn shape(self) -> Shape {
@@ -115,7 +129,8 @@ impl Verb {
             Verb::Append | Verb::Prepend => (&[0], Part::Always, Part::Maybe),
             Verb::Increment | Verb::Decrement => (&[20], Part::Always, Part::Never),
             Verb::Flush => (&[0, 4], Part::Never, Part::Never),
-            Verb::Noop | Verb::Version | Verb::Quit => (&[0], Part::Never, Part::Never),
+            Verb::Noop | Verb::Version | Verb::Quit | Verb::SaslList => (&[0], Part::Never, Part::Never),
+            Verb::SaslAuth | Verb::SaslStep => (&[0], Part::Always, Part::Maybe),
             Verb::Stat => (&[0], Part::Maybe, Part::Maybe),
             Verb::Unknown => (&[], Part::Maybe, Part::Maybe),
         };

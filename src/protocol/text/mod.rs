@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod crawler;
 pub mod dump;
+pub mod login;
 pub mod number;
 pub mod parse;
 pub mod reply;

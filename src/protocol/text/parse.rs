@@ -5,6 +5,7 @@
 
 use super::admin::{self, AutomoveChange, LruOrder, ShutdownWord};
 use super::crawler::CrawlerOrder;
+use super::login::{self, SaslLine};
 use super::number::{signed_32, unsigned_64};
 use super::watch;
 use super::words::{Words, first_blank};
@@ -171,6 +172,8 @@ pub enum Request<'a> {
         /// Everything behind it.
         arguments: &'a [u8],
     },
+    /// sasl.
+    Sasl(SaslLine<'a>),
     /// mn: an answer as a barrier.
     Noop,
     /// quit.
@@ -181,6 +184,28 @@ pub enum Request<'a> {
         /// Seconds to move the clock by.
         secs: i64,
     },
+}
+
+impl Request<'_> {
+    /// Whether its client wants to hear of errors.
+    pub fn reply(&self) -> Reply {
+        match self {
+            Request::Store(StoreLine { reply, .. })
+            | Request::Delete { reply, .. }
+            | Request::Delta { reply, .. }
+            | Request::Touch { reply, .. }
+            | Request::FlushAll { reply, .. }
+            | Request::Verbosity { reply, .. }
+            | Request::MemoryLimit { reply, .. }
+            | Request::Automove { reply, .. }
+            | Request::Reassign { reply, .. }
+            | Request::Lru { reply, .. }
+            | Request::Crawler { reply, .. }
+            | Request::DeletePrefix { reply, .. }
+            | Request::Shutdown { reply, .. } => *reply,
+            _ => Reply::Send,
+        }
+    }
 }
 
 /// Why a line is refused.
@@ -298,6 +323,7 @@ pub fn parse(line: &[u8]) -> Result<Request<'_>, Refusal> {
         b"watch" => Ok(Request::Watch { kinds: watch::kinds(Words::of(arguments)) }),
         b"quit" => Ok(Request::Quit),
         b"mn" => Ok(Request::Noop),
+        b"sasl" => Ok(Request::Sasl(login::parse_sasl(Words::of(arguments)))),
         _ => admin::parse(body),
     }
 }

@@ -110,6 +110,24 @@ pub mod line {
         INVALID_MODE_ARITHMETIC = "CLIENT_ERROR invalid mode for ma M token",
         /// No room for the number that ma was to create.
         NO_MEMORY_NEW_NUMBER = "SERVER_ERROR Out of memory allocating new item",
+        /// Anything but a login before it.
+        UNAUTHENTICATED = "CLIENT_ERROR unauthenticated",
+        /// What the user has no right to do (arcus-memcached's words).
+        UNAUTHORIZED = "CLIENT_ERROR unauthorized",
+        /// The wrong password, or no such user.
+        AUTHENTICATION_FAILURE = "CLIENT_ERROR authentication failure",
+        /// A login that is no `user password`.
+        BAD_TOKEN_FORMAT = "CLIENT_ERROR bad authentication token format",
+        /// A login that does not end where it was said to.
+        BAD_TERMINATION = "CLIENT_ERROR bad command line termination",
+        /// A login of more than 16 KiB.
+        TOKEN_TOO_LONG = "CLIENT_ERROR auth token too long",
+        /// ms that logs in.
+        META_STORED = "HD",
+        /// sasl auth: logged in.
+        SASL_OK = "SASL_OK",
+        /// sasl auth: not logged in.
+        SASL_FAILURE = "AUTH_ERROR authentication failure",
         /// `-F`.
         FLUSH_REFUSED = "CLIENT_ERROR flush_all not allowed",
         /// Above `-I`.
@@ -222,6 +240,21 @@ pub fn version_line(out: &mut Vec<u8>) {
 /// Appends `STAT <name> <value>`.
 pub fn stat_line(out: &mut Vec<u8>, name: &str, value: &str) {
     for part in ["STAT ", name, " ", value, "\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+}
+
+/// What a client is asked in the middle of a login.
+pub fn sasl_challenge(out: &mut Vec<u8>, data: &[u8]) {
+    let mut digits = itoa::Buffer::new();
+    for part in [b"SASL_CONTINUE ", digits.format(data.len()).as_bytes(), b"\r\n", data, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
+}
+
+/// The mechanisms of sasl mech.
+pub fn sasl_mechanisms(out: &mut Vec<u8>, names: &str) {
+    for part in ["SASL_MECH ", names, "\r\n"] {
         out.extend_from_slice(part.as_bytes());
     }
 }

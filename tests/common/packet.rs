@@ -1,6 +1,8 @@
 //! Requests and replies, and a client that plays them.
 
-use crate::common::{Client, Flavour, Server};
+use std::net::SocketAddr;
+
+use super::{Client, Flavour, Server};
 
 /// A request.
 #[derive(Clone, Debug, Default)]
@@ -82,7 +84,7 @@ pub(crate) struct Play {
     pub(crate) client: Client,
     flavour: Flavour,
     opaque: u32,
-    _server: Server,
+    _server: Option<Server>,
 }
 
 impl Play {
@@ -92,7 +94,19 @@ impl Play {
 
     pub(crate) fn start_with(arguments: &[&str]) -> Play {
         let server = Server::start(arguments);
-        Play { client: server.connect(), flavour: server.flavour(), opaque: 0x0102_0304, _server: server }
+        let mut play = Play::on(&server);
+        play._server = Some(server);
+        play
+    }
+
+    /// A client of a server that is somebody else's.
+    pub(crate) fn on(server: &Server) -> Play {
+        Play { client: server.connect(), flavour: server.flavour(), opaque: 0x0102_0304, _server: None }
+    }
+
+    /// A client of a Larder at this address.
+    pub(crate) fn to(address: SocketAddr) -> Play {
+        Play { client: Client::connect(address), flavour: Flavour::Larder, opaque: 0x0102_0304, _server: None }
     }
 
     pub(crate) fn is_larder(&self) -> bool {

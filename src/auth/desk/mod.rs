@@ -1,0 +1,7 @@
+//! What keeps logins from hurting the server: attempts are charged to their addresses, decided on threads of their own
+//! in a line of bounded length, remembered when they were right, and told slowly when they were wrong.
+
+pub mod failures;
+pub mod line;
+pub mod successes;
+pub mod throttle;

@@ -1,0 +1,16 @@
+//! Who may do what: users, rights, the SASL handshake. No wire format and no socket: the protocols are thin callers.
+
+pub mod authority;
+pub mod desk;
+pub mod fault;
+pub mod memcached_files;
+pub mod prepare;
+pub mod record;
+pub mod rights;
+pub mod sasl;
+mod source_file;
+pub mod sources;
+pub mod token;
+pub mod user;
+pub mod users_file;
+pub mod verifier;

@@ -1,0 +1,90 @@
+//! One file of users or keys, read whole: what it is, who may touch it, and no copy left of what it holds.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::fault::Fault;
+
+/// The largest file that is read.
+pub(super) const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// What a file is, and with it who may touch it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    UsersFile,
+    AuthFile,
+    Pwdb,
+    TokenKeys,
+}
+
+impl Kind {
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Kind::UsersFile => "users_file",
+            Kind::AuthFile => "auth_file",
+            Kind::Pwdb => "sasl_pwdb",
+            Kind::TokenKeys => "token_keys",
+        }
+    }
+
+    /// The permission bits that no such file may have. Whoever can write a file of users can log in as anyone.
+    fn refused_mode(self) -> u32 {
+        match self {
+            Kind::UsersFile => 0o006,
+            Kind::AuthFile | Kind::Pwdb | Kind::TokenKeys => 0o002,
+        }
+    }
+
+    /// The permission bits that earn a warning: memcached serves with passwords that everyone can read, and its own
+    /// tests have such files.
+    fn warned_mode(self) -> u32 {
+        match self {
+            Kind::AuthFile | Kind::Pwdb => 0o004,
+            Kind::UsersFile | Kind::TokenKeys => 0,
+        }
+    }
+}
+
+/// The contents of a regular file of a bearable size that strangers have no business with. The memory is wiped.
+pub(super) fn read_file(kind: Kind, path: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let unreadable = |error: io::Error| {
+        Fault::whole(format!("cannot be read: {error}; give a file that the server's user can read"))
+    };
+    // Without waiting for whoever would write into a pipe of this name.
+    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(nonblock).open(path).map_err(unreadable)?;
+    let found = file.metadata().map_err(unreadable)?;
+    if !found.is_file() {
+        return Err(Fault::whole("is no regular file; give one"));
+    }
+    if found.len() > FILE_BYTES_MAX {
+        return Err(Fault::whole(format!("is longer than {FILE_BYTES_MAX} bytes; make it shorter")));
+    }
+    let others = |mode: u32| if mode & 0o002 == 0 { "read" } else { "write" };
+    let refused = found.mode() & kind.refused_mode();
+    if refused != 0 {
+        let text = format!("others may {} it; chmod o= {}", others(refused), path.display());
+        return Err(Fault::whole(text));
+    }
+    if found.mode() & kind.warned_mode() != 0 {
+        let (label, path) = (kind.label(), path.display());
+        log::warn!("{label}={path}: others may read the passwords; chmod o= {path}");
+    }
+    contents(file, found.len()).map_err(unreadable)
+}
+
+/// Reads without ever moving what was read, so that one copy is all there is to wipe.
+fn contents(file: File, length: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+    let room = usize::try_from(length).map_err(io::Error::other)? + 1;
+    // A vector that is nearly full is read into by way of another buffer.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room + 64));
+    file.take(room as u64).read_to_end(&mut bytes)?;
+    if bytes.len() == room {
+        return Err(io::Error::other("it grew while it was read"));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,454 @@
+//! Logins: who a connection belongs to, and how it comes to belong to somebody. Three ways lead in: SASL over the
+//! binary opcodes, SASL in words over text (`sasl auth`), and memcached's token in the value of a `set`. They read and
+//! write different bytes, and are one here.
+//!
+//! What can be decided at once is: SCRAM, whose steps cost microseconds, and secrets that were right a moment ago. All
+//! else is an [`Errand`] for the login threads, failures too: these are told after a while. Meanwhile the session takes
+//! no input.
+
+use std::net::IpAddr;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use zeroize::{Zeroize, Zeroizing};
+
+use super::{Outbox, Outcome, Phase, Session, Step};
+use crate::auth::authority::{Admission, Authority, Verdict, Work};
+use crate::auth::rights::Demand;
+use crate::auth::sasl::{self, Claim, Handshake, Mechanism};
+use crate::auth::user::{Identity, Proof};
+use crate::clock::Seconds;
+use crate::exec::Context;
+use crate::protocol::binary::reply::{Echo, Status};
+use crate::protocol::text::reply::{self, line};
+use crate::watch::CloseReason;
+
+/// Seconds that a client has for its login.
+const LOGIN_SECS_MAX: Seconds = 30;
+
+/// Failed logins after which a connection is closed.
+const FAILURES_MAX: u8 = 10;
+
+/// Reasons for the log, beside those of `auth`.
+const NOT_OFFERED: &str = "mechanism not offered";
+const NOT_ENCRYPTED: &str = "a secret in the clear over a network; use SCRAM, or give --allow-plain";
+const OUT_OF_ORDER: &str = "out_of_order";
+const MALFORMED: &str = "malformed";
+const TOO_MANY_FAILURES: &str = "too many failures from this address";
+
+/// Where a client that has to log in comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Client {
+    /// `None` on a Unix socket.
+    pub address: Option<IpAddr>,
+    /// Nobody between the client and us can read along, or nobody minds.
+    pub may_send_secrets: bool,
+}
+
+/// What a connection must do before and may do after its login. Connections of servers without logins have none.
+#[derive(Debug)]
+pub(super) struct Login {
+    client: Client,
+    /// Since when a login is owed.
+    since: Seconds,
+    member: Option<Identity>,
+    /// The users' table that `member` was last looked up in.
+    generation: u64,
+    /// A handshake that waits for the client's next message.
+    handshake: Option<(Mechanism, Handshake)>,
+    failures: u8,
+}
+
+/// How a client is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum LoginTell {
+    /// set, as memcached does.
+    Set,
+    /// ms.
+    MetaSet,
+    /// sasl auth.
+    Sasl,
+    /// The opcodes.
+    Binary(Echo),
+}
+
+/// Something that a session waits for: it is not decided on the worker.
+#[derive(Debug)]
+pub struct Errand {
+    /// Not to be begun before.
+    pub not_before: Option<Instant>,
+    /// What it is.
+    pub work: Work,
+}
+
+/// A login that is being decided.
+#[derive(Debug)]
+pub(super) struct Pending {
+    tell: LoginTell,
+    /// Until somebody takes it.
+    errand: Option<Errand>,
+    verdict: Option<Verdict>,
+    /// A handshake that goes on after a pause, with its first message.
+    held: Option<(Mechanism, Option<Zeroizing<Vec<u8>>>)>,
+    /// The connection ends with this failure.
+    is_last: bool,
+}
+
+impl Login {
+    pub(super) fn new(client: Client, now: Seconds) -> Login {
+        Login { client, since: now, member: None, generation: 0, handshake: None, failures: 0 }
+    }
+
+    /// Whether somebody is logged in.
+    #[inline]
+    pub(super) fn is_in(&self) -> bool {
+        self.member.is_some()
+    }
+
+    pub(super) fn member(&self) -> Option<&Identity> {
+        self.member.as_ref()
+    }
+
+    /// Whether whoever is logged in may do that. A refusal is counted.
+    pub(super) fn allows(&self, demand: Demand<'_>) -> bool {
+        let Some(member) = &self.member else { return false };
+        let allowed = member.rights.allow(demand);
+        if !allowed {
+            member.counts.refusals.fetch_add(1, Ordering::Relaxed);
+        }
+        allowed
+    }
+
+    /// Looks the user up again where the users have changed. False when the connection has to end: the user is gone,
+    /// or the password or key that let the connection in, or the token's time is over.
+    pub(super) fn is_good(&mut self, authority: &Authority, now_unix: u64) -> bool {
+        let Some(member) = &mut self.member else { return true };
+        let generation = authority.generation();
+        if self.generation != generation {
+            let Some(renewed) = authority.renew(member) else { return false };
+            *member = renewed;
+            self.generation = generation;
+        }
+        !matches!(member.proof, Proof::Token { expires, .. } if expires <= now_unix)
+    }
+
+    /// Whether the client had the time for a login and did not use it.
+    pub(super) fn is_overdue(&self, now: Seconds) -> bool {
+        self.member.is_none() && now.saturating_sub(self.since) > LOGIN_SECS_MAX
+    }
+
+    fn leave(&mut self, now: Seconds) {
+        if self.member.take().is_some() {
+            self.since = now;
+        }
+        self.handshake = None;
+    }
+}
+
+impl LoginTell {
+    fn challenge(self, out: &mut Outbox, data: &[u8]) {
+        match self {
+            LoginTell::Binary(echo) => echo.challenge(out.bytes(), data),
+            LoginTell::Sasl => reply::sasl_challenge(out.bytes(), data),
+            // A token is one message.
+            LoginTell::Set | LoginTell::MetaSet => out.say(line::AUTHENTICATION_FAILURE),
+        }
+    }
+
+    fn granted(self, out: &mut Outbox) {
+        match self {
+            LoginTell::Set => out.say(line::STORED),
+            LoginTell::MetaSet => out.say(line::META_STORED),
+            LoginTell::Sasl => out.say(line::SASL_OK),
+            LoginTell::Binary(echo) => echo.success(out.bytes(), b"Authenticated", 0),
+        }
+    }
+
+    fn refused(self, out: &mut Outbox) {
+        match self {
+            LoginTell::Set | LoginTell::MetaSet => out.say(line::AUTHENTICATION_FAILURE),
+            LoginTell::Sasl => out.say(line::SASL_FAILURE),
+            LoginTell::Binary(echo) => echo.error(out.bytes(), Status::AuthError),
+        }
+    }
+}
+
+/// The first message of a handshake or a further one.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Message<'a> {
+    /// With the mechanism's name; an empty first message is none.
+    First(&'a [u8], &'a [u8]),
+    Next(&'a [u8]),
+}
+
+impl Session {
+    /// Takes a SASL message.
+    pub(super) fn sasl(
+        &mut self,
+        message: Message<'_>,
+        tell: LoginTell,
+        out: &mut Outbox,
+        cx: &Context<'_>,
+    ) -> Outcome {
+        let (Some(login), Some(authority)) = (&mut self.login, &cx.shared.authority) else { return Outcome::Over };
+        match message {
+            Message::First(name, bytes) => {
+                login.leave(cx.now);
+                let first = (!bytes.is_empty()).then(|| Zeroizing::new(bytes.to_vec()));
+                match authority.mechanism(name, login.client.may_send_secrets) {
+                    Some(mechanism) => self.begin(mechanism, first, tell, out, cx),
+                    None => self.fail(tell, None, NOT_OFFERED, cx),
+                }
+            }
+            Message::Next(bytes) => match login.handshake.take() {
+                Some((mechanism, mut handshake)) => {
+                    let step = handshake.step(Some(bytes));
+                    self.on_step(mechanism, handshake, step, tell, out, cx)
+                }
+                None => self.fail(tell, None, OUT_OF_ORDER, cx),
+            },
+        }
+    }
+
+    /// Takes `user password`.
+    pub(super) fn token(&mut self, text: &[u8], tell: LoginTell, out: &mut Outbox, cx: &Context<'_>) -> Outcome {
+        let Some(blank) = memchr::memchr(b' ', text) else {
+            out.say(line::BAD_TOKEN_FORMAT);
+            return Outcome::Answered;
+        };
+        let may_send_secrets = self.login.as_ref().is_some_and(|login| login.client.may_send_secrets);
+        let words = (std::str::from_utf8(&text[..blank]), std::str::from_utf8(&text[blank + 1..]));
+        match words {
+            _ if !may_send_secrets => self.fail(tell, Some(Mechanism::Plain), NOT_ENCRYPTED, cx),
+            (Ok(name), Ok(password)) => {
+                let password = Zeroizing::new(password.to_owned());
+                let claim = Claim::Password { name: name.to_owned(), password, mechanism: Mechanism::Plain };
+                self.claim(Mechanism::Plain, claim, tell, out, cx)
+            }
+            _ => self.fail(tell, Some(Mechanism::Plain), MALFORMED, cx),
+        }
+    }
+
+    /// Begins a handshake, unless its client has to wait for its turn: every guess is paid for, and a SCRAM handshake
+    /// is one.
+    fn begin(
+        &mut self,
+        mechanism: Mechanism,
+        first: Option<Zeroizing<Vec<u8>>>,
+        tell: LoginTell,
+        out: &mut Outbox,
+        cx: &Context<'_>,
+    ) -> Outcome {
+        let (Some(login), Some(authority)) = (&self.login, &cx.shared.authority) else { return Outcome::Over };
+        if !mechanism.sends_secret() {
+            match authority.admit(login.client.address) {
+                Admission::Now => {}
+                Admission::At(at) => {
+                    let errand = Errand { not_before: Some(at), work: Work::Pause };
+                    return self.wait(Pending {
+                        tell,
+                        errand: Some(errand),
+                        verdict: None,
+                        held: Some((mechanism, first)),
+                        is_last: false,
+                    });
+                }
+                Admission::Refused => return self.fail_last(tell, Some(mechanism), cx),
+            }
+        }
+        self.go(mechanism, first, tell, out, cx)
+    }
+
+    fn go(
+        &mut self,
+        mechanism: Mechanism,
+        first: Option<Zeroizing<Vec<u8>>>,
+        tell: LoginTell,
+        out: &mut Outbox,
+        cx: &Context<'_>,
+    ) -> Outcome {
+        let Some(authority) = &cx.shared.authority else { return Outcome::Over };
+        let mut handshake = authority.begin(mechanism);
+        let step = handshake.step(first.as_ref().map(|bytes| bytes.as_slice()));
+        self.on_step(mechanism, handshake, step, tell, out, cx)
+    }
+
+    fn on_step(
+        &mut self,
+        mechanism: Mechanism,
+        handshake: Handshake,
+        step: sasl::Step,
+        tell: LoginTell,
+        out: &mut Outbox,
+        cx: &Context<'_>,
+    ) -> Outcome {
+        let (Some(login), Some(authority)) = (&mut self.login, &cx.shared.authority) else { return Outcome::Over };
+        match step {
+            sasl::Step::Challenge(data) => {
+                login.handshake = Some((mechanism, handshake));
+                tell.challenge(out, &data);
+                Outcome::Answered
+            }
+            sasl::Step::Granted(identity) => {
+                authority.refund(login.client.address);
+                self.enter(identity, tell, out, cx)
+            }
+            sasl::Step::Check(claim) => self.claim(mechanism, claim, tell, out, cx),
+            sasl::Step::Refused(why) => self.fail(tell, Some(mechanism), &why.to_string(), cx),
+        }
+    }
+
+    /// Has a secret checked, unless it was right a moment ago.
+    fn claim(
+        &mut self,
+        mechanism: Mechanism,
+        claim: Claim,
+        tell: LoginTell,
+        out: &mut Outbox,
+        cx: &Context<'_>,
+    ) -> Outcome {
+        let (Some(login), Some(authority)) = (&mut self.login, &cx.shared.authority) else { return Outcome::Over };
+        login.leave(cx.now);
+        if let Some(identity) = authority.recall(&claim, cx.now) {
+            return self.enter(identity, tell, out, cx);
+        }
+        let address = login.client.address;
+        match authority.admit(address) {
+            Admission::Refused => self.fail_last(tell, Some(mechanism), cx),
+            admission => {
+                let not_before = if let Admission::At(at) = admission { Some(at) } else { None };
+                let errand =
+                    Errand { not_before, work: Work::Check { claim, address, now: cx.now, unix_secs: unix(cx) } };
+                self.wait(Pending { tell, errand: Some(errand), verdict: None, held: None, is_last: false })
+            }
+        }
+    }
+
+    fn fail(&mut self, tell: LoginTell, mechanism: Option<Mechanism>, reason: &str, cx: &Context<'_>) -> Outcome {
+        let Some(login) = &mut self.login else { return Outcome::Over };
+        let address = login.client.address;
+        login.leave(cx.now);
+        if let Some(authority) = &cx.shared.authority {
+            authority.note_failure(address, mechanism, None, reason);
+        }
+        let errand = Errand { not_before: None, work: Work::Refuse };
+        self.wait(Pending { tell, errand: Some(errand), verdict: None, held: None, is_last: false })
+    }
+
+    /// The client's address has failed too often: nothing is checked any more.
+    fn fail_last(&mut self, tell: LoginTell, mechanism: Option<Mechanism>, cx: &Context<'_>) -> Outcome {
+        let outcome = self.fail(tell, mechanism, TOO_MANY_FAILURES, cx);
+        if let Phase::Login(pending) = &mut self.phase {
+            pending.is_last = true;
+        }
+        outcome
+    }
+
+    fn enter(&mut self, identity: Identity, tell: LoginTell, out: &mut Outbox, cx: &Context<'_>) -> Outcome {
+        let Some(login) = &mut self.login else { return Outcome::Over };
+        cx.counters.auth_cmds.add(1);
+        identity.counts.logins.fetch_add(1, Ordering::Relaxed);
+        login.member = Some(identity);
+        // The users may have changed since they were looked into.
+        login.generation = u64::MAX;
+        login.failures = 0;
+        tell.granted(out);
+        Outcome::Answered
+    }
+
+    fn wait(&mut self, pending: Pending) -> Outcome {
+        self.phase = Phase::Login(Box::new(pending));
+        Outcome::Advanced
+    }
+
+    /// Goes on with a login that was being decided, if it is by now.
+    pub(super) fn decide(&mut self, out: &mut Outbox, cx: &Context<'_>) -> Step {
+        let Phase::Login(pending) = &mut self.phase else { return Step::advanced(0) };
+        let Some(verdict) = pending.verdict.take() else { return Step { consumed: 0, outcome: Outcome::Login } };
+        let Phase::Login(pending) = std::mem::take(&mut self.phase) else { return Step::advanced(0) };
+        let Pending { tell, held, is_last, .. } = *pending;
+        let outcome = match (verdict, held) {
+            (Verdict::Granted(identity), _) => self.enter(identity, tell, out, cx),
+            (Verdict::Go, Some((mechanism, first))) => self.go(mechanism, first, tell, out, cx),
+            (Verdict::Refused | Verdict::Go, _) => self.refused(tell, is_last, out, cx),
+        };
+        Step { consumed: 0, outcome }
+    }
+
+    fn refused(&mut self, tell: LoginTell, is_last: bool, out: &mut Outbox, cx: &Context<'_>) -> Outcome {
+        let Some(login) = &mut self.login else { return Outcome::Over };
+        cx.counters.auth_cmds.add(1);
+        cx.counters.auth_errors.add(1);
+        tell.refused(out);
+        login.failures += 1;
+        if is_last || login.failures >= FAILURES_MAX {
+            self.close_reason = CloseReason::Error;
+            return Outcome::Over;
+        }
+        Outcome::Answered
+    }
+
+    /// What a login waits for, after [`Next::Login`](super::Next::Login); `None` when it was taken already.
+    pub fn take_errand(&mut self) -> Option<Errand> {
+        match &mut self.phase {
+            Phase::Login(pending) => pending.errand.take(),
+            _ => None,
+        }
+    }
+
+    /// What came of the errand. The session goes on when it is fed next.
+    pub fn conclude(&mut self, verdict: Verdict) {
+        if let Phase::Login(pending) = &mut self.phase {
+            pending.verdict = Some(verdict);
+        }
+    }
+
+    /// Which mechanisms there are for this client; `None` where no login is asked for.
+    pub(super) fn mechanisms(&self, cx: &Context<'_>) -> Option<String> {
+        let (Some(login), Some(authority)) = (&self.login, &cx.shared.authority) else { return None };
+        Some(authority.mechanism_names(login.client.may_send_secrets))
+    }
+
+    /// A message was too long to be looked at.
+    pub(super) fn oversized(&mut self) -> Outcome {
+        let Some(login) = &mut self.login else { return Outcome::Answered };
+        login.handshake = None;
+        login.failures += 1;
+        if login.failures >= FAILURES_MAX { Outcome::Over } else { Outcome::Answered }
+    }
+
+    pub(super) fn count_requests(&self, requests: u32) {
+        if let Some(member) = self.login.as_ref().and_then(|login| login.member.as_ref()) {
+            member.counts.requests.fetch_add(u64::from(requests), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether whoever is logged in may do that; anyone may, where no login is asked for.
+    #[inline]
+    pub(super) fn may(&self, demand: Demand<'_>) -> bool {
+        match &self.login {
+            None => true,
+            Some(login) => login.allows(demand),
+        }
+    }
+
+    /// Whether what arrives may be a secret, which must not stay in any buffer.
+    pub fn hears_secrets(&self) -> bool {
+        self.login.as_ref().is_some_and(|login| !login.is_in())
+    }
+
+    /// Whether the connection has to end because of its login: it is overdue, or no longer good.
+    pub fn is_expelled(&mut self, cx: &Context<'_>) -> bool {
+        let (Some(login), Some(authority)) = (&mut self.login, &cx.shared.authority) else { return false };
+        login.is_overdue(cx.now) && !matches!(self.phase, Phase::Login(_)) || !login.is_good(authority, unix(cx))
+    }
+}
+
+fn unix(cx: &Context<'_>) -> u64 {
+    u64::try_from(cx.shared.clock.unix(cx.now)).unwrap_or(0)
+}
+
+/// Overwrites what may have been a secret.
+pub fn forget(bytes: &mut [u8]) {
+    bytes.zeroize();
+}

@@ -1,0 +1,92 @@
+//! Logins: from settings and environment to an authority, and the thread that sees when users change.
+
+use std::env;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+use std::{io, thread};
+
+use super::failure::Failure;
+use crate::auth::authority::{Authority, Config};
+use crate::auth::memcached_files::cyrus_mechanisms;
+use crate::auth::sasl::Mechanism;
+use crate::auth::sources::{Sources, systemd_users_file};
+use crate::exit_status;
+use crate::settings::Settings;
+use crate::shared::Shared;
+
+/// Names memcached's file of users and passwords.
+const PASSWORD_DATABASE: &str = "MEMCACHED_SASL_PWDB";
+
+/// Where Cyrus SASL looks for `memcached.conf`.
+const CYRUS_PATH: &str = "SASL_CONF_PATH";
+
+/// How often the files are looked at.
+const LOOK_PERIOD: Duration = Duration::from_secs(1);
+
+/// Who may log in; `None` where nothing asks for a login.
+pub(super) fn authority(settings: &Settings) -> Result<Option<Authority>, Failure> {
+    // As seen from here: a background process has another directory.
+    let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+    let users_file = settings.users_file.clone().or_else(systemd_users_file).map(absolute);
+    let auth_file = settings.auth_file.clone().map(absolute);
+    let password_database = settings.sasl.then(|| env::var_os(PASSWORD_DATABASE)).flatten();
+    let password_database = password_database.map(PathBuf::from).map(absolute);
+    if users_file.is_none() && auth_file.is_none() && password_database.is_none() {
+        return match settings.sasl {
+            true => Err(refused(format_args!("-S: there are no users; give --users or set {PASSWORD_DATABASE}"))),
+            false => Ok(None),
+        };
+    }
+    if settings.udp_port != 0 {
+        return Err(refused("logins do not go with UDP; take -U away"));
+    }
+    let config = Config {
+        sources: Sources::new(users_file, auth_file, password_database),
+        mechanisms: mechanisms(settings)?,
+        takes_plain: settings.allow_plain || settings.auth_file.is_some(),
+    };
+    Authority::start(config).map(Some).map_err(refused)
+}
+
+fn refused(why: impl ToString) -> Failure {
+    Failure::new(exit_status::FAILURE, why.to_string())
+}
+
+fn mechanisms(settings: &Settings) -> Result<Vec<Mechanism>, Failure> {
+    if !settings.sasl_mechanisms.is_empty() {
+        return Ok(settings.sasl_mechanisms.clone());
+    }
+    if !settings.sasl {
+        return Ok(Mechanism::DEFAULT.to_vec());
+    }
+    let path = env::var_os(CYRUS_PATH);
+    let shown = path.as_deref().unwrap_or_default().display();
+    let names = cyrus_mechanisms(path.as_deref())
+        .map_err(|error| refused(format_args!("cannot read {CYRUS_PATH}={shown}: {error}")))?;
+    let Some(names) = names else { return Ok(Mechanism::DEFAULT.to_vec()) };
+    let known: Vec<Mechanism> = names.iter().filter_map(|name| Mechanism::parse(name.as_bytes())).collect();
+    if known.is_empty() {
+        return Err(refused(format_args!(
+            "{CYRUS_PATH}={shown}: mech_list names no mechanism that is there; take it away"
+        )));
+    }
+    Ok(known)
+}
+
+/// Looks every second whether the users have changed, until the sender is dropped.
+pub(super) fn watch_users(shared: Arc<Shared>) -> io::Result<Option<mpsc::Sender<()>>> {
+    if shared.authority.is_none() {
+        return Ok(None);
+    }
+    let (stop, stopped) = mpsc::channel::<()>();
+    thread::Builder::new().name("users".to_owned()).spawn(move || {
+        while stopped.recv_timeout(LOOK_PERIOD) == Err(RecvTimeoutError::Timeout) {
+            if let Some(authority) = &shared.authority {
+                authority.reload_if_changed();
+            }
+        }
+    })?;
+    Ok(Some(stop))
+}

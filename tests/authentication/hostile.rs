@@ -1,0 +1,108 @@
+//! Clients that mean harm: the server lives, others are served, nothing is given away.
+
+use crate::common::Client;
+use crate::common::packet::{Play, ask};
+use crate::stand::{AUTH, PASSWORD, STEP, Users, binary_client, log_in_by_set, plain, say, text_client};
+
+/// Each of these made rsasl panic or go on with a session that was over (its traps are tested one by one in
+/// `auth::sasl`); here they come over a socket.
+#[test]
+fn malformed_scram_ends_the_handshake_and_nothing_else() {
+    let server = Users::usual().serve(&[]);
+    let mut admin = text_client(&server, "admin");
+    let firsts = ["", "n", "n,,", "n,x,n=u,r=a", "n,,n,r=a", "n,,n=u,", "p=x,,n=app,r=a", "n,,n=a=b,r=c", "\0\0\0"];
+    for first in firsts {
+        let mut play = Play::on(&server);
+        let reply = say(&mut play, AUTH, "SCRAM-SHA-256", first);
+        assert!(matches!(reply.status, 0x20 | 0x21), "{first:?}: {reply:?}");
+        assert_eq!(say(&mut play, STEP, "SCRAM-SHA-256", "x").status, 0x20, "{first:?}");
+    }
+    for last in ["", "c", "c=biws", "c=biws,r=x", "c=biws,r=x,p=AAA,", "c=biws,r=x,p=AAA,x", "p=,,,", "c=,r=,p="] {
+        let mut play = Play::on(&server);
+        assert_eq!(say(&mut play, AUTH, "SCRAM-SHA-256", "n,,n=app,r=abcdefgh").status, 0x21);
+        say(&mut play, STEP, "SCRAM-SHA-256", last).says(0x20, "Auth failure.");
+        say(&mut play, STEP, "SCRAM-SHA-256", last).says(0x20, "Auth failure.");
+    }
+    admin.send_line("mn");
+    admin.expect_line("MN");
+}
+
+#[test]
+fn unknown_users_get_the_same_salt_each_time() {
+    let server = Users::usual().serve(&[]);
+    let salt = |user: &str| {
+        let mut play = Play::on(&server);
+        let reply = say(&mut play, AUTH, "SCRAM-SHA-256", format!("n,,n={user},r=abcdefgh"));
+        assert_eq!(reply.status, 0x21);
+        let text = String::from_utf8(reply.value).expect("text");
+        text.split_once(',').expect("nonce, then salt and iterations").1.to_owned()
+    };
+    assert_eq!(salt("nobody"), salt("nobody"));
+    assert_ne!(salt("nobody"), salt("somebody"));
+    let iterations = |text: &str| text.split_once(",i=").map(|(_, count)| count.to_owned());
+    assert_eq!(iterations(&salt("nobody")), iterations(&salt("app")));
+}
+
+#[test]
+fn secrets_and_strange_names_are_not_in_the_log() {
+    let server = Users::usual().serve(&["-vv"]);
+    let mut client = server.connect();
+    log_in_by_set(&mut client, "app", "hunter2hunter2");
+    client.expect_line("CLIENT_ERROR authentication failure");
+    log_in_by_set(&mut client, "evil\u{1b}[31mname", "hunter2hunter2");
+    client.expect_line("CLIENT_ERROR authentication failure");
+    let mut play = binary_client(&server, "app");
+    say(&mut play, AUTH, "PLAIN", plain("app", "hunter2hunter2")).says(0x20, "Auth failure.");
+    server.await_stderr("login failed");
+    let log = server.stderr();
+    assert!(!log.contains("hunter2") && !log.contains(PASSWORD), "{log}");
+    assert!(!log.contains('\u{1b}'), "{log}");
+}
+
+/// They announce much, and some of it comes.
+#[test]
+fn unfinished_logins_hold_no_memory_to_speak_of() {
+    let server = Users::usual().serve(&["-m", "64"]);
+    text_client(&server, "app");
+    let before = server.memory_bytes("VmRSS");
+    let mut clients: Vec<Client> = Vec::new();
+    for number in 0..200 {
+        let mut client = server.connect();
+        if number % 2 == 0 {
+            client.send([b"sasl auth PLAIN 16384\r\n".to_vec(), vec![b'x'; 16_000]].concat());
+        } else {
+            client.send(ask(AUTH, "PLAIN").value(vec![b'x'; 500_000]).bytes(1).split_at(16_000).0);
+        }
+        clients.push(client);
+    }
+    let mut app = text_client(&server, "app");
+    app.send("set k 0 0 1\r\nv\r\nget k\r\n");
+    app.expect("STORED\r\nVALUE k 0 1\r\nv\r\nEND\r\n");
+    let grown = server.memory_bytes("VmRSS").saturating_sub(before);
+    assert!(grown < 16 << 20, "200 unfinished logins hold {grown} bytes");
+    drop(clients);
+}
+
+#[test]
+fn a_flood_of_wrong_passwords_leaves_the_others_alone() {
+    let server = Users::usual().serve(&[]);
+    let mut app = text_client(&server, "app");
+    let mut attackers: Vec<Client> = (0..100).map(|_| server.connect()).collect();
+    for attacker in &mut attackers {
+        for number in 0..20 {
+            log_in_by_set(attacker, "app", &format!("guess{number}"));
+        }
+    }
+    for _ in 0..100 {
+        app.send_line("get k");
+        app.expect_line("END");
+    }
+    // Who was right a moment ago comes in at once.
+    text_client(&server, "app");
+    for attacker in &mut attackers {
+        for _ in 0..10 {
+            let line = attacker.line();
+            assert_eq!(line, b"CLIENT_ERROR authentication failure");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Users that change while the server runs.
+
+use rustix::process::Signal;
+
+use crate::common::{Client, Server};
+use crate::stand::{PASSWORD, Users, answer, log_in_by_set, plain, sasl_words, scram, text_client};
+
+/// Has the files read again, and waits until that was done.
+fn reload(server: &Server, log_line: &str) {
+    server.signal(Signal::HUP);
+    server.await_stderr(log_line);
+}
+
+fn expect_login(server: &Server, user: &str, password: &str, reply: &str) -> Client {
+    let mut client = server.connect();
+    log_in_by_set(&mut client, user, password);
+    client.expect_line(reply);
+    client
+}
+
+#[test]
+fn new_users_come_in_after_a_signal() {
+    let users = Users::usual();
+    let server = users.serve(&["-v"]);
+    expect_login(&server, "late", PASSWORD, "CLIENT_ERROR authentication failure");
+    users.add("late", &[]);
+    reload(&server, "users read again");
+    expect_login(&server, "late", PASSWORD, "STORED");
+}
+
+#[test]
+fn a_change_is_seen_without_a_signal() {
+    let users = Users::usual();
+    let server = users.serve(&["-v"]);
+    users.add("late", &[]);
+    server.await_stderr("users read again");
+    expect_login(&server, "late", PASSWORD, "STORED");
+}
+
+#[test]
+fn a_broken_file_keeps_the_users_and_names_the_line() {
+    let users = Users::usual();
+    let server = users.serve(&[]);
+    let text = std::fs::read_to_string(users.path()).expect("the users");
+    std::fs::write(users.path(), format!("{text}\n[users.x]\nrights = [\"fly\"]\n")).expect("our own file");
+    let line = text.lines().count() + 3;
+    reload(&server, &format!("line={line}"));
+    expect_login(&server, "app", PASSWORD, "STORED");
+}
+
+#[test]
+fn whoever_is_gone_is_put_out() {
+    let users = Users::usual();
+    let server = users.serve(&["-v"]);
+    let mut gone = text_client(&server, "app");
+    let mut stays = text_client(&server, "admin");
+    users.passwd(&["delete", "app"], "");
+    server.await_stderr("users read again");
+    gone.send_line("get k");
+    gone.expect_closed();
+    stays.send_line("get k");
+    stays.expect_line("END");
+}
+
+#[test]
+fn a_changed_password_ends_what_it_opened() {
+    let users = Users::usual();
+    let server = users.serve(&["-v"]);
+    let mut old = text_client(&server, "app");
+    users.passwd(&["change", "app"], "another");
+    server.await_stderr("users read again");
+    old.send_line("get k");
+    old.expect_closed();
+    expect_login(&server, "app", PASSWORD, "CLIENT_ERROR authentication failure");
+    expect_login(&server, "app", "another", "STORED");
+}
+
+#[test]
+fn rights_change_under_open_connections() {
+    let users = Users::usual();
+    let server = users.serve(&["-v"]);
+    let mut client = text_client(&server, "app");
+    client.send_line("get k");
+    client.expect_line("END");
+    users.passwd(&["rights", "app", "--rights", "write"], "");
+    server.await_stderr("users read again");
+    client.send_line("get k");
+    client.expect_line("CLIENT_ERROR unauthorized");
+}
+
+#[test]
+fn both_passwords_work_while_one_is_rotated() {
+    let users = Users::usual();
+    users.passwd(&["rotate", "app"], "new password");
+    let server = users.serve(&["-v"]);
+    let mut old = expect_login(&server, "app", PASSWORD, "STORED");
+    let mut new = expect_login(&server, "app", "new password", "STORED");
+    for mechanism in ["SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"] {
+        for password in [PASSWORD, "new password"] {
+            let mut client = server.connect();
+            let mut session = scram(mechanism, "app", password);
+            let (_, first) = sasl_words(&mut client, Some(mechanism), &answer(&mut session, None));
+            let (_, last) = sasl_words(&mut client, None, &answer(&mut session, Some(&first)));
+            // The client checks the server's proof here.
+            let end = answer(&mut session, Some(&last));
+            assert_eq!(sasl_words(&mut client, None, &end).0, "SASL_OK", "{mechanism} {password}");
+        }
+    }
+    expect_login(&server, "app", "neither", "CLIENT_ERROR authentication failure");
+    users.passwd(&["retire", "app"], "");
+    server.await_stderr("users read again");
+    old.send_line("mn");
+    old.expect_closed();
+    new.send_line("mn");
+    new.expect_line("MN");
+    let mut client = server.connect();
+    assert_eq!(sasl_words(&mut client, Some("PLAIN"), &plain("app", PASSWORD)).0, "AUTH_ERROR authentication failure");
+}

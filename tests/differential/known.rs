@@ -70,6 +70,11 @@ const ROWS: &[Row] = &[
         why: "flush_all in a few seconds: memcached acts a second early, at `flush_all 1` also on what is stored after it",
     },
     Row {
+        before: None,
+        covers: |words, bytes| verb_is(words, &[b"get", b"gets"]) && bytes.len() > 2048 && bytes.starts_with(b" "),
+        why: "a blank before a get in a line beyond 2 KiB: memcached waits for the line's end to say ERROR, we close",
+    },
+    Row {
         before: Some(NEW_PARSER),
         covers: |_, bytes| !is_sound(bytes),
         why: "spoiled commands: the parser that was written anew in 1.6.40 answers most of them otherwise",

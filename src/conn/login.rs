@@ -57,6 +57,8 @@ pub(super) struct Login {
     /// A handshake that waits for the client's next message.
     handshake: Option<(Mechanism, Handshake)>,
     failures: u8,
+    /// A message of a login was taken since somebody last asked.
+    has_heard: bool,
 }
 
 /// What is known of all keys at once, so that most requests need no look at the login.
@@ -159,7 +161,7 @@ pub(super) struct Pending {
 
 impl Login {
     pub(super) fn new(client: Client, now: Seconds) -> Login {
-        Login { client, since: now, member: None, generation: 0, handshake: None, failures: 0 }
+        Login { client, since: now, member: None, generation: 0, handshake: None, failures: 0, has_heard: false }
     }
 
     pub(super) fn standing(&self) -> Standing {
@@ -252,6 +254,7 @@ impl Session {
         cx: &Context<'_>,
     ) -> Outcome {
         let (Some(login), Some(authority)) = (&mut self.login, &cx.shared.authority) else { return Outcome::Over };
+        login.has_heard = true;
         match message {
             Message::First(name, bytes) => {
                 login.leave(cx.now);
@@ -501,6 +504,11 @@ impl Session {
     /// Whether what arrives may be a secret, which must not stay in any buffer.
     pub fn hears_secrets(&self) -> bool {
         self.standing.is_out()
+    }
+
+    /// Whether part of a login was in what was fed since this was asked last.
+    pub fn has_heard_secrets(&mut self) -> bool {
+        self.login.as_mut().is_some_and(|login| std::mem::take(&mut login.has_heard))
     }
 
     /// Whether the connection has to end because of its login: it is overdue, or no longer good.

@@ -77,6 +77,9 @@ impl Sources {
                 table.insert(user.name.clone(), (Kind::UsersFile, user));
             }
             tokens = file.tokens.map(|tokens| load_keys(&keys_path(path, &tokens), &tokens)).transpose()?;
+            if let (Some(rules), Some(known)) = (&mut tokens, previous.and_then(|users| users.tokens.as_ref())) {
+                rules.keep_counts(known);
+            }
         }
         let plain =
             [(Kind::AuthFile, PlainFormat::AuthFile, &self.auth_file), (Kind::Pwdb, PlainFormat::Pwdb, &self.pwdb)];
@@ -152,7 +155,12 @@ pub fn read_users_file(path: &Path) -> Result<UsersFile, LoadError> {
 
 fn load_keys(path: &Path, source: &TokenSource) -> Result<TokenRules, LoadError> {
     let rules = |bytes: &[u8]| TokenRules::load(&source.issuer, &source.audience, bytes).map_err(Fault::whole);
-    read_file(Kind::TokenKeys, path).and_then(|bytes| rules(&bytes)).map_err(|fault| fault.of(Kind::TokenKeys, path))
+    let rules = read_file(Kind::TokenKeys, path).and_then(|bytes| rules(&bytes));
+    let rules = rules.map_err(|fault| fault.of(Kind::TokenKeys, path))?;
+    for line in rules.passed_over() {
+        log::warn!("{}={}: {line}; no token signed with it is taken", Kind::TokenKeys.label(), path.display());
+    }
+    Ok(rules)
 }
 
 /// Where the key set is.
@@ -176,7 +184,9 @@ fn file_stamp(path: &Path) -> Option<FileStamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::rights::Rights;
     use crate::auth::source_file::FILE_BYTES_MAX;
+    use crate::auth::token::Verified;
     use std::fs::File;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     use std::sync::atomic::Ordering::Relaxed;
@@ -313,6 +323,20 @@ mod tests {
         assert_eq!(after.by_name["alice"].counts.logins.load(Relaxed), 7);
         assert_eq!(after.by_name["carol"].counts.logins.load(Relaxed), 0);
         assert!(!after.by_name["alice"].rights.write && !after.by_name.contains_key("bob"));
+    }
+
+    #[test]
+    fn counts_of_users_whom_only_tokens_know_go_on() {
+        let key =
+            "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}";
+        let directory = directory(&[("u", "[tokens]\nkeys = 'k'\nissuer = 'i'\naudience = 'a'"), ("k", key)]);
+        let sources = sources(&directory, ["u", "", ""]);
+        let scope = Some(Rights { read: true, ..Rights::default() });
+        let verified = Verified { subject: "guest".to_owned(), scope, key: "k".into(), expires: 1 };
+        let counts = |users: &Users| users.tokens.as_ref().unwrap().identity(users, &verified).unwrap().counts;
+        let before = sources.load(None, &SECRET).unwrap();
+        let after = sources.load(Some(&before), &SECRET).unwrap();
+        assert!(Arc::ptr_eq(&counts(&before), &counts(&after)));
     }
 
     #[test]

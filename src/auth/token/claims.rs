@@ -6,6 +6,7 @@ use super::TokenFault;
 use super::strict_json::Object;
 use crate::auth::rights::Rights;
 use crate::auth::user::NAME_MAX;
+use crate::auth::users_file::{PREFIX_BYTES_MAX, PREFIXES_MAX};
 
 /// Seconds that another clock may be ahead of ours. None are granted to a token that has expired.
 const AHEAD_SECS: f64 = 60.0;
@@ -33,10 +34,10 @@ impl Claims {
         if !is_for_us {
             return Err(TokenFault::Audience);
         }
-        let now = unix_secs as f64;
-        if self.date("exp")?.is_none_or(|expires| expires <= now) {
+        if self.expires()? <= unix_secs {
             return Err(TokenFault::Expired);
         }
+        let now = unix_secs as f64;
         for name in ["nbf", "iat"] {
             if self.date(name)?.is_some_and(|from| from > now + AHEAD_SECS) {
                 return Err(TokenFault::NotYetValid);
@@ -45,9 +46,9 @@ impl Claims {
         Ok(())
     }
 
-    /// The last whole second of the token's life.
-    pub(super) fn expires(&self) -> Option<u64> {
-        self.date("exp").ok().flatten().map(|secs| secs as u64)
+    /// The first whole second at which the token is no longer good.
+    pub(super) fn expires(&self) -> Result<u64, TokenFault> {
+        self.date("exp")?.map(|secs| secs.ceil() as u64).ok_or(TokenFault::Expired)
     }
 
     pub(super) fn subject(&self) -> Result<String, TokenFault> {
@@ -77,10 +78,15 @@ impl Claims {
                 "write" => rights.write = true,
                 "admin" => rights.admin = true,
                 word => match word.strip_prefix("prefix=") {
-                    Some(prefix) if !prefix.is_empty() => prefixes.push(prefix.as_bytes().into()),
+                    Some(prefix) if (1..=PREFIX_BYTES_MAX).contains(&prefix.len()) => {
+                        prefixes.push(prefix.as_bytes().into());
+                    }
                     _ => return Err(TokenFault::Scope),
                 },
             }
+        }
+        if prefixes.len() > PREFIXES_MAX {
+            return Err(TokenFault::Scope);
         }
         if !prefixes.is_empty() {
             rights.prefixes = Some(prefixes.into());

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest::{SHA256, digest};
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
 };
@@ -45,7 +46,7 @@ enum Material {
 /// A public key.
 #[derive(Debug)]
 pub(super) struct Key {
-    /// `kid`; for the only key of a set it may be empty.
+    /// `kid`, or the thumbprint of a key that has none.
     pub(super) name: Arc<str>,
     algorithm: Algorithm,
     material: Material,
@@ -70,7 +71,10 @@ impl Key {
 
 /// The keys that tokens may be signed with.
 #[derive(Debug)]
-pub(super) struct KeySet(Vec<Key>);
+pub(super) struct KeySet {
+    keys: Vec<Key>,
+    passed_over: Vec<String>,
+}
 
 impl KeySet {
     pub(super) fn parse(bytes: &[u8]) -> Result<KeySet, String> {
@@ -81,32 +85,43 @@ impl KeySet {
         if rows.len() > KEYS_MAX {
             return Err(format!("there are more than {KEYS_MAX} keys; take some away"));
         }
-        let mut keys: Vec<Key> = Vec::new();
+        let (mut keys, mut passed_over) = (Vec::<Key>::new(), Vec::new());
         for (index, row) in rows.iter().enumerate() {
-            let name = row.get("kid").and_then(Value::as_str).unwrap_or("");
-            let key = key(row, name).map_err(|why| match name {
-                "" => format!("key {index}: {why}"),
-                name => format!("key {name:?}: {why}"),
-            })?;
-            let Some(key) = key else { continue };
+            let label = match row.get("kid").and_then(Value::as_str) {
+                Some(name) => format!("key {name:?}"),
+                None => format!("key {index}"),
+            };
+            let algorithm = match purpose(row) {
+                Ok(algorithm) => algorithm,
+                Err(why) => {
+                    passed_over.push(format!("{label}: {why}"));
+                    continue;
+                }
+            };
+            let key = Key::parse(row, algorithm).map_err(|why| format!("{label}: {why}"))?;
             if keys.iter().any(|known| known.name == key.name) {
-                return Err(format!("two keys are called {name:?}; give each a \"kid\" of its own"));
+                return Err(format!("two keys are called {:?}; give each a \"kid\" of its own", key.name));
             }
             keys.push(key);
         }
         if keys.is_empty() {
             return Err("there is no key for RS256, ES256 or EdDSA; add one".to_owned());
         }
-        Ok(KeySet(keys))
+        Ok(KeySet { keys, passed_over })
+    }
+
+    /// The keys that no token can be signed with here, and why: a line for each.
+    pub(super) fn passed_over(&self) -> &[String] {
+        &self.passed_over
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|key| *key.name == *name)
+        self.keys.iter().any(|key| *key.name == *name)
     }
 
     /// The key of this name, or the only one that fits the algorithm where the token names none.
     pub(super) fn find(&self, name: Option<&str>, algorithm: Algorithm) -> Option<&Key> {
-        let mut fitting = self.0.iter().filter(|key| key.algorithm == algorithm);
+        let mut fitting = self.keys.iter().filter(|key| key.algorithm == algorithm);
         match name {
             Some(name) => fitting.find(|key| *key.name == *name),
             None => fitting.next().filter(|_| fitting.next().is_none()),
@@ -114,51 +129,94 @@ impl KeySet {
     }
 }
 
-/// `Ok(None)` for a key that is none of ours to use.
-fn key(row: &Value, name: &str) -> Result<Option<Key>, String> {
+/// The algorithm that a key is for; or why it is none of ours to use.
+fn purpose(row: &Value) -> Result<Algorithm, &'static str> {
     let text = |member: &str| row.get(member).and_then(Value::as_str);
+    // A member that is there and is no text says nothing that can be relied on.
+    let is_or_absent = |member: &str, fits: &dyn Fn(&str) -> bool| {
+        row.get(member).is_none_or(|value| value.as_str().is_some_and(fits))
+    };
     let algorithm = match (text("kty"), text("crv")) {
         (Some("RSA"), _) => Algorithm::Rs256,
         (Some("EC"), Some("P-256")) => Algorithm::Es256,
         (Some("OKP"), Some("Ed25519")) => Algorithm::EdDsa,
-        _ => return Ok(None),
+        _ => return Err("it is not of type RSA, P-256 or Ed25519"),
     };
-    let is_for_us = text("use").is_none_or(|purpose| purpose == "sig")
-        && text("alg").is_none_or(|name| Algorithm::parse(name) == Some(algorithm))
-        && row
-            .get("key_ops")
-            .is_none_or(|ops| ops.as_array().is_some_and(|ops| ops.iter().any(|op| op.as_str() == Some("verify"))));
-    if !is_for_us {
-        return Ok(None);
+    if !is_or_absent("use", &|purpose| purpose == "sig") {
+        return Err("its \"use\" is not \"sig\"");
     }
-    let number = |member: &str| -> Result<Vec<u8>, String> {
-        let encoded = text(member).ok_or_else(|| format!("there is no {member:?}; copy the whole key"))?;
-        URL_SAFE_NO_PAD.decode(encoded).map_err(|_| format!("{member:?} is no base64url; copy the whole key"))
+    if !is_or_absent("alg", &|name| Algorithm::parse(name) == Some(algorithm)) {
+        return Err("its \"alg\" is not RS256, ES256 or EdDSA as its type asks for");
+    }
+    let verifies = |ops: &Vec<Value>| ops.iter().any(|op| op.as_str() == Some("verify"));
+    if !row.get("key_ops").is_none_or(|ops| ops.as_array().is_some_and(verifies)) {
+        return Err("its \"key_ops\" has no \"verify\"");
+    }
+    Ok(algorithm)
+}
+
+impl Key {
+    fn parse(row: &Value, algorithm: Algorithm) -> Result<Key, String> {
+        let name = match row.get("kid") {
+            Some(Value::String(name)) => name.clone(),
+            Some(_) => return Err("its \"kid\" is no text; write it in quotes".to_owned()),
+            None => thumbprint(row, algorithm),
+        };
+        Ok(Key { name: Arc::from(name), algorithm, material: Material::parse(row, algorithm)? })
+    }
+}
+
+impl Material {
+    fn parse(row: &Value, algorithm: Algorithm) -> Result<Material, String> {
+        let bytes = |member: &str| -> Result<Vec<u8>, String> {
+            let encoded = row.get(member).and_then(Value::as_str);
+            let encoded = encoded.ok_or_else(|| format!("there is no {member:?}; copy the whole key"))?;
+            URL_SAFE_NO_PAD.decode(encoded).map_err(|_| format!("{member:?} is no base64url; copy the whole key"))
+        };
+        match algorithm {
+            Algorithm::Rs256 => rsa(&bytes("n")?, &bytes("e")?),
+            Algorithm::Es256 => {
+                let (x, y) = (bytes("x")?, bytes("y")?);
+                if x.len() != 32 || y.len() != 32 {
+                    return Err("the coordinates of P-256 have 32 bytes each; copy the whole key".to_owned());
+                }
+                Ok(Material::Point([&[4], &x[..], &y].concat()))
+            }
+            Algorithm::EdDsa => {
+                let x = bytes("x")?;
+                if x.len() != 32 {
+                    return Err("an Ed25519 key has 32 bytes; copy the whole key".to_owned());
+                }
+                Ok(Material::Point(x))
+            }
+        }
+    }
+}
+
+/// Refuses here what no signature could ever be checked with. Zeros in front are passed over (RFC 7518 section 6.3.1.1
+/// tells of them).
+fn rsa(n: &[u8], e: &[u8]) -> Result<Material, String> {
+    let without_zeros = |number: &[u8]| number.iter().copied().skip_while(|byte| *byte == 0).collect::<Vec<_>>();
+    let (n, e) = (without_zeros(n), without_zeros(e));
+    let bits = n.len() * 8 - n.first().map_or(0, |byte| byte.leading_zeros() as usize);
+    if !(2048..=8192).contains(&bits) {
+        return Err(format!("an RSA key of {bits} bits is not taken; use 2048 to 8192"));
+    }
+    let exponent = e.iter().take(8).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    if e.len() > 5 || exponent % 2 == 0 || !(3..1 << 33).contains(&exponent) {
+        return Err("its \"e\" is not an odd number from 3 to 2^33 - 1; copy the whole key".to_owned());
+    }
+    Ok(Material::Rsa { n, e })
+}
+
+/// What a key without a name is called (RFC 7638), so that another key in its place has another name.
+fn thumbprint(row: &Value, algorithm: Algorithm) -> String {
+    let members: &[&str] = match algorithm {
+        Algorithm::Rs256 => &["e", "kty", "n"],
+        Algorithm::Es256 => &["crv", "kty", "x", "y"],
+        Algorithm::EdDsa => &["crv", "kty", "x"],
     };
-    let material = match algorithm {
-        Algorithm::Rs256 => {
-            let n = number("n")?;
-            let bits = n.iter().skip_while(|byte| **byte == 0).count() * 8;
-            if !(2048..=8192).contains(&bits) {
-                return Err(format!("an RSA key of about {bits} bits is not taken; use 2048 to 8192"));
-            }
-            let n = n.into_iter().skip_while(|byte| *byte == 0).collect();
-            Material::Rsa { n, e: number("e")? }
-        }
-        Algorithm::Es256 => {
-            let (x, y) = (number("x")?, number("y")?);
-            if x.len() != 32 || y.len() != 32 {
-                return Err("the coordinates of P-256 have 32 bytes each; copy the whole key".to_owned());
-            }
-            Material::Point([&[4], &x[..], &y].concat())
-        }
-        Algorithm::EdDsa => {
-            let x = number("x")?;
-            if x.len() != 32 {
-                return Err("an Ed25519 key has 32 bytes; copy the whole key".to_owned());
-            }
-            Material::Point(x)
-        }
-    };
-    Ok(Some(Key { name: Arc::from(name), algorithm, material }))
+    let members: Vec<String> =
+        members.iter().map(|name| format!("{name:?}:{}", row.get(name).unwrap_or(&Value::Null))).collect();
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, format!("{{{}}}", members.join(",")).as_bytes()))
 }

@@ -36,7 +36,7 @@ pub struct Verified {
     pub scope: Option<Rights>,
     /// The key it is signed with.
     pub key: Arc<str>,
-    /// `exp`, in seconds of the Unix epoch.
+    /// `exp`, in seconds of the Unix epoch, a fraction rounded up: from then on the token is not good.
     pub expires: u64,
 }
 
@@ -93,7 +93,8 @@ impl fmt::Display for TokenFault {
 }
 
 impl TokenRules {
-    /// Rules with the keys of `jwks`, a JSON Web Key Set. Keys that can sign no token that is taken are passed over.
+    /// Rules with the keys of `jwks`, a JSON Web Key Set. Keys that can sign no token that is
+    /// taken are passed over, and told of by `passed_over`.
     ///
     /// # Errors
     /// One line that says which key is wrong, and why; or that none is left.
@@ -113,14 +114,22 @@ impl TokenRules {
         let (payload, key) = jws::verify(token, &self.keys)?;
         let claims = Claims::parse(&payload)?;
         claims.check(&self.issuer, &self.audience, unix_secs)?;
-        let expires = claims.expires().ok_or(TokenFault::Expired)?;
-        let scope = claims.rights()?;
-        Ok(Verified { subject: claims.subject()?, scope, key, expires })
+        Ok(Verified { subject: claims.subject()?, scope: claims.rights()?, key, expires: claims.expires()? })
     }
 
     /// Whether a password may be a token: three parts, of which the first is the base64 of a JSON object.
     pub fn looks_like_token(text: &str) -> bool {
         text.starts_with("eyJ") && text.split('.').count() == 3 && text.len() <= TOKEN_MAX
+    }
+
+    /// The keys of the set that no token can be signed with here, and why: a line for each, for the log.
+    pub fn passed_over(&self) -> &[String] {
+        self.keys.passed_over()
+    }
+
+    /// Goes on counting where `previous` stopped.
+    pub fn keep_counts(&mut self, previous: &TokenRules) {
+        self.unlisted = Arc::clone(&previous.unlisted);
     }
 
     /// Whether this key is still in the set.
@@ -142,12 +151,12 @@ impl TokenRules {
                 let rights = user.rights.and(scope).ok_or(TokenFault::NoRights)?;
                 Ok(Identity { rights: Arc::new(rights), ..user.identity(proof) })
             }
-            (None, Some(scope)) => Ok(Identity {
-                name: Arc::from(subject.as_str()),
-                proof,
-                rights: Arc::new(scope.clone()),
-                counts: Arc::clone(&self.unlisted),
-            }),
+            (None, Some(scope)) => {
+                // A scope of prefixes alone names no right.
+                let rights = Rights::ALL.and(scope).ok_or(TokenFault::NoRights)?;
+                let (name, counts) = (Arc::from(subject.as_str()), Arc::clone(&self.unlisted));
+                Ok(Identity { name, proof, rights: Arc::new(rights), counts })
+            }
             (None, None) => Err(TokenFault::NoRights),
         }
     }

@@ -2,7 +2,7 @@
 //! takes the way of all values.
 
 use super::access;
-use super::login::{Login, LoginTell, Message};
+use super::login::{Login, LoginTell, Message, Standing};
 use super::storage::{Storing, Tell};
 use super::values::{self, Given};
 use super::{Outbox, Outcome as After, Session, Step};
@@ -74,7 +74,7 @@ impl Session {
         }
         let (extras, key) = head.split_at(header.extras_len);
         let asked = Asked { header: &header, echo, extras, key };
-        if self.login.is_some() && !self.may_ask(header.verb, key) {
+        if self.standing != Standing::FREE && !self.may_ask(header.verb, key) {
             echo.error(out.bytes(), Status::AuthError);
             self.swallow(header.value_len);
             return Step::answered(head_len);

@@ -59,6 +59,54 @@ pub(super) struct Login {
     failures: u8,
 }
 
+/// What is known of all keys at once, so that most requests need no look at the login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Standing(u8);
+
+impl Standing {
+    const IN: u8 = 1;
+    const READS_ALL: u8 = 1 << 1;
+    const WRITES_ALL: u8 = 1 << 2;
+    const ADMIN: u8 = 1 << 3;
+
+    /// Whoever comes, where no login is asked for, and users with all rights.
+    pub(super) const FREE: Standing =
+        Standing(Standing::IN | Standing::READS_ALL | Standing::WRITES_ALL | Standing::ADMIN);
+
+    fn of(member: Option<&Identity>) -> Standing {
+        let Some(Identity { rights, .. }) = member else { return Standing(0) };
+        let on_all = |right: bool, bit| if right && rights.prefixes.is_none() { bit } else { 0 };
+        let admin = if rights.admin { Standing::ADMIN } else { 0 };
+        let keys = on_all(rights.read, Standing::READS_ALL) | on_all(rights.write, Standing::WRITES_ALL);
+        Standing(Standing::IN | keys | admin)
+    }
+
+    /// Whether a login is owed.
+    #[inline]
+    pub(super) fn is_out(self) -> bool {
+        self.0 & Standing::IN == 0
+    }
+
+    /// Whether this is allowed whatever the key is.
+    #[inline]
+    pub(super) fn allows(self, demand: Demand<'_>) -> bool {
+        let needs = match demand {
+            Demand::Nothing => 0,
+            Demand::Read(_) => Standing::READS_ALL,
+            Demand::Write(_) | Demand::WriteAll(_) => Standing::WRITES_ALL,
+            Demand::ReadWrite(_) => Standing::READS_ALL | Standing::WRITES_ALL,
+            Demand::Admin => Standing::ADMIN,
+        } | Standing::IN;
+        self.0 & needs == needs
+    }
+}
+
+impl Default for Standing {
+    fn default() -> Standing {
+        Standing::FREE
+    }
+}
+
 /// How a client is told.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum LoginTell {
@@ -99,10 +147,8 @@ impl Login {
         Login { client, since: now, member: None, generation: 0, handshake: None, failures: 0 }
     }
 
-    /// Whether somebody is logged in.
-    #[inline]
-    pub(super) fn is_in(&self) -> bool {
-        self.member.is_some()
+    pub(super) fn standing(&self) -> Standing {
+        Standing::of(self.member.as_ref())
     }
 
     pub(super) fn member(&self) -> Option<&Identity> {
@@ -194,6 +240,7 @@ impl Session {
         match message {
             Message::First(name, bytes) => {
                 login.leave(cx.now);
+                self.standing = login.standing();
                 let first = (!bytes.is_empty()).then(|| Zeroizing::new(bytes.to_vec()));
                 match authority.mechanism(name, login.client.may_send_secrets) {
                     Some(mechanism) => self.begin(mechanism, first, tell, out, cx),
@@ -309,6 +356,7 @@ impl Session {
     ) -> Outcome {
         let (Some(login), Some(authority)) = (&mut self.login, &cx.shared.authority) else { return Outcome::Over };
         login.leave(cx.now);
+        self.standing = login.standing();
         if let Some(identity) = authority.recall(&claim, cx.now) {
             return self.enter(identity, tell, out, cx);
         }
@@ -328,6 +376,7 @@ impl Session {
         let Some(login) = &mut self.login else { return Outcome::Over };
         let address = login.client.address;
         login.leave(cx.now);
+        self.standing = login.standing();
         if let Some(authority) = &cx.shared.authority {
             authority.note_failure(address, mechanism, None, reason);
         }
@@ -349,6 +398,7 @@ impl Session {
         cx.counters.auth_cmds.add(1);
         identity.counts.logins.fetch_add(1, Ordering::Relaxed);
         login.member = Some(identity);
+        self.standing = login.standing();
         // The users may have changed since they were looked into.
         login.generation = u64::MAX;
         login.failures = 0;
@@ -426,21 +476,20 @@ impl Session {
     /// Whether whoever is logged in may do that; anyone may, where no login is asked for.
     #[inline]
     pub(super) fn may(&self, demand: Demand<'_>) -> bool {
-        match &self.login {
-            None => true,
-            Some(login) => login.allows(demand),
-        }
+        self.standing.allows(demand) || self.login.as_ref().is_none_or(|login| login.allows(demand))
     }
 
     /// Whether what arrives may be a secret, which must not stay in any buffer.
     pub fn hears_secrets(&self) -> bool {
-        self.login.as_ref().is_some_and(|login| !login.is_in())
+        self.standing.is_out()
     }
 
     /// Whether the connection has to end because of its login: it is overdue, or no longer good.
     pub fn is_expelled(&mut self, cx: &Context<'_>) -> bool {
         let (Some(login), Some(authority)) = (&mut self.login, &cx.shared.authority) else { return false };
-        login.is_overdue(cx.now) && !matches!(self.phase, Phase::Login(_)) || !login.is_good(authority, unix(cx))
+        let is_good = login.is_good(authority, unix(cx));
+        self.standing = login.standing();
+        !is_good || login.is_overdue(cx.now) && !matches!(self.phase, Phase::Login(_))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::access;
+use super::login::Standing;
 use super::storage::{MetaTell, Storing, Tell};
 use super::values::{self, Given};
 use super::{Outbox, Session, Step};
@@ -59,7 +60,7 @@ impl Session {
         } else {
             Asked { key, key_form: KeyForm::Text, flags }
         };
-        if self.login.is_some() && !self.may(access::of_meta(command, asked.key, flags)) {
+        if self.standing != Standing::FREE && !self.may(access::of_meta(command, asked.key, flags)) {
             out.say(line::UNAUTHORIZED);
             if command == Command::Set {
                 self.swallow(*value_len + End::Crlf.bytes());

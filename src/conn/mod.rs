@@ -34,6 +34,7 @@ use crate::settings::ProtocolChoice;
 use crate::store::{End, Upload};
 use crate::watch::{CloseReason, Seat};
 use storage::Tell;
+use text::Looked;
 
 /// The longest line without an end, other than get and gets, in bytes; beyond it the connection closes (1.6.45).
 const LINE_BYTES_MAX: usize = 2048;
@@ -134,6 +135,8 @@ pub struct Session {
     awaits_value: bool,
     /// Where a login is asked for: whose session this is.
     login: Option<Box<login::Login>>,
+    /// What `login` says of all keys at once.
+    standing: login::Standing,
     /// Why the session ended.
     close_reason: CloseReason,
     /// All there is to be answered came in one datagram, and its reply must have an end.
@@ -148,7 +151,8 @@ impl Session {
 
     /// A session that asks `client` for a login before anything else.
     pub fn with_login(protocol: ProtocolChoice, client: Client, now: Seconds) -> Session {
-        Session { login: Some(Box::new(login::Login::new(client, now))), ..Session::new(protocol) }
+        let login = login::Login::new(client, now);
+        Session { standing: login.standing(), login: Some(Box::new(login)), ..Session::new(protocol) }
     }
 
     /// A session for the requests of one datagram.
@@ -215,7 +219,7 @@ impl Session {
             Phase::Command => self.command(input, out, cx),
             Phase::Keys(line) => {
                 let line = *line;
-                self.keys(line, input, memchr(b'\n', input), out, cx)
+                self.keys(line, input, memchr(b'\n', input), Looked::NotYet, out, cx)
             }
             Phase::SkipLine => self.skip_line(input),
             Phase::Swallow { left } => {

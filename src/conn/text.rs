@@ -3,6 +3,7 @@
 use memchr::memchr;
 
 use super::access;
+use super::login::Standing;
 use super::storage::{Storing, Tell};
 use super::values::{self, Given};
 use super::{LINE_BYTES_MAX, Outbox, Phase, STREAMED_LINE_BYTES, Session, Step};
@@ -18,6 +19,15 @@ use crate::protocol::text::words::Words;
 use crate::settings::ProtocolChoice;
 use crate::store::{DeltaOutcome, DeltaTerms, End, Fetch, Found, Put, Removal, RemoveOutcome, Terms};
 use crate::watch::CloseReason;
+
+/// Whether it is known that the user may ask for the keys of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Looked {
+    /// The line was here as a whole, and was looked at.
+    AtAll,
+    /// Its keys are answered as they arrive.
+    NotYet,
+}
 
 impl Session {
     #[inline]
@@ -47,7 +57,7 @@ impl Session {
             self.phase = Phase::Keys(line);
             return Step::advanced(keys_at);
         }
-        if self.login.is_some()
+        if self.standing != Standing::FREE
             && let Ok(request) = &request
             && let Some(step) = self.forbid(request, request_line, out)
         {
@@ -59,7 +69,7 @@ impl Session {
                     out.say(line::BAD_FORMAT);
                     return Step::answered(request_line.len());
                 }
-                let step = self.keys(line, &input[keys_at..], Some(end - keys_at), out, cx);
+                let step = self.keys(line, &input[keys_at..], Some(end - keys_at), Looked::AtAll, out, cx);
                 Step { consumed: step.consumed + keys_at, ..step }
             }
             Ok(Request::Store(store_line)) => {
@@ -119,6 +129,8 @@ impl Session {
     #[cold]
     fn forbid(&mut self, request: &Request<'_>, request_line: &[u8], out: &mut Outbox) -> Option<Step> {
         let allowed = match request {
+            // No key at all stands for any of them.
+            Request::Keys { line, .. } if self.standing.allows(access::of_key(line, b"")) => true,
             Request::Keys { line, keys_at } => {
                 Words::of(parse::without_end(&request_line[*keys_at..])).all(|key| self.may(access::of_key(line, key)))
             }
@@ -146,6 +158,7 @@ impl Session {
         keys: KeysLine,
         input: &[u8],
         line_end: Option<usize>,
+        looked: Looked,
         out: &mut Outbox,
         cx: &Context<'_>,
     ) -> Step {
@@ -158,8 +171,7 @@ impl Session {
             Some(exptime) => Fetch::touch(cx.shared.clock.expiry(exptime, cx.now)),
             None => Fetch::GET,
         };
-        // Of a whole line all keys were looked at before; of one that is answered as it arrives they are here.
-        let has_login = self.login.is_some();
+        let is_looked_at = looked == Looked::AtAll || self.standing == Standing::FREE;
         let mut at = 0;
         loop {
             while text.get(at) == Some(&b' ') {
@@ -175,7 +187,7 @@ impl Session {
                 self.phase = Phase::SkipLine;
                 return Step::advanced(at);
             }
-            if has_login && !self.may(access::of_key(&keys, key)) {
+            if !is_looked_at && !self.may(access::of_key(&keys, key)) {
                 out.say(line::UNAUTHORIZED);
                 self.phase = Phase::SkipLine;
                 return Step::advanced(at);

@@ -72,6 +72,15 @@ pub(super) fn drop_to(user: Option<&User>, settings: &Settings) -> Result<(), Fa
     Ok(())
 }
 
+/// Keeps credentials out of core files, unless `-r` asks for these.
+pub(super) fn hide_memory(settings: &Settings) {
+    if !settings.core_dumps
+        && let Err(error) = limits::forbid_core_files()
+    {
+        log::warn!("core files cannot be forbidden, and may hold credentials: {error}");
+    }
+}
+
 /// Locks memory (`-k`); not having it locked is no reason not to serve.
 pub(super) fn lock_memory() {
     if let Err(error) = limits::lock_memory() {

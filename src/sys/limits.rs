@@ -44,6 +44,14 @@ pub fn keep_core_files() -> io::Result<()> {
     Ok(set_dumpable_behavior(DumpableBehavior::Dumpable)?)
 }
 
+/// Makes core files impossible, and keeps other processes of the same user from reading this one's memory.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn forbid_core_files() -> io::Result<()> {
+    Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
+}
+
 /// Lifts the limit on locked memory if this process may; to be called before privileges are dropped.
 pub fn lift_locked_memory() {
     // `lock_memory` says what is wrong if this was not enough.
@@ -71,7 +79,27 @@ fn reaches(limit: Option<u64>, wanted: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
+    use rustix::process::dumpable_behavior;
+
     use super::*;
+
+    /// Set in a child, which is this test program again: the setting belongs to a whole process.
+    const IN_CHILD: &str = "LARDER_TEST_LIMITS_CHILD";
+
+    #[test]
+    fn core_files_can_be_forbidden() {
+        if std::env::var_os(IN_CHILD).is_some() {
+            assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::Dumpable);
+            forbid_core_files().unwrap();
+            assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+            return;
+        }
+        let name = "sys::limits::tests::core_files_can_be_forbidden";
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        assert!(child.args(["--exact", name]).env(IN_CHILD, "1").status().unwrap().success());
+    }
 
     #[test]
     fn limit_on_descriptors_is_never_lowered() {

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use crate::auth::sasl::Mechanism;
+use crate::net::access_list::AccessList;
 use crate::net::listen_spec::ListenSpec;
 
 /// Which protocols a listener accepts (`-B`).
@@ -40,6 +41,10 @@ pub struct Settings {
     pub unix_mask: u32,
     /// `-c`: connections served at once.
     pub conn_limit: u32,
+    /// `--allow` and `--deny`: who may connect.
+    pub access: AccessList,
+    /// `--access-file`: more of both.
+    pub access_file: Option<PathBuf>,
     /// `-b`: backlog of listen(2).
     pub listen_backlog: i32,
     /// `-B`.
@@ -181,6 +186,8 @@ impl Default for Settings {
             unix_socket: None,
             unix_mask: 0o700,
             conn_limit: 1024,
+            access: AccessList::default(),
+            access_file: None,
             listen_backlog: 1024,
             protocol: ProtocolChoice::Auto,
             idle_timeout_secs: 0,

@@ -12,6 +12,7 @@ use crate::auth::authority::Authority;
 use crate::clock::Clock;
 use crate::command::LruShares;
 use crate::crawler::Crawler;
+use crate::net::access_list::Access;
 use crate::net::roster::Roster;
 use crate::settings::Settings;
 use crate::stats::counters::WorkerCounters;
@@ -75,6 +76,8 @@ pub struct Shared {
     pub settings: Settings,
     /// Who may log in; `None` where no login is asked for.
     pub authority: Option<Authority>,
+    /// Who may connect.
+    pub access: Access,
     /// The cache.
     pub store: Store,
     /// Seconds since start.
@@ -113,14 +116,15 @@ impl Shared {
     /// # Errors
     /// When the store's memory cannot be reserved.
     pub fn new(settings: Settings) -> io::Result<Shared> {
-        Shared::with_logins(settings, None)
+        let access = Access::new(settings.access.clone(), None).map_err(io::Error::other)?;
+        Shared::with_doors(settings, access, None)
     }
 
-    /// The same, with a login asked for where there is an authority.
+    /// The same with a list of who may connect, and with a login asked for where there is an authority.
     ///
     /// # Errors
     /// When the store's memory cannot be reserved.
-    pub fn with_logins(settings: Settings, authority: Option<Authority>) -> io::Result<Shared> {
+    pub fn with_doors(settings: Settings, access: Access, authority: Option<Authority>) -> io::Result<Shared> {
         let roster_size = settings.descriptors() as usize;
         let watch = Watch::new(settings.threads, settings.worker_logbuf_bytes as usize);
         let store = Store::new(Config {
@@ -151,6 +155,7 @@ impl Shared {
             crawler: Arc::new(Crawler::new(&settings)),
             memory_limit_bytes: AtomicU64::new(settings.memory_limit_bytes),
             authority,
+            access,
             settings,
         })
     }

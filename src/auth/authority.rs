@@ -194,7 +194,7 @@ impl Authority {
         self.desk.throttle.refund(address);
     }
 
-    /// Logs a failure.
+    /// Logs a failure, and counts it for its user.
     pub fn note_failure(
         &self,
         address: Option<IpAddr>,
@@ -202,7 +202,7 @@ impl Authority {
         user: Option<&str>,
         reason: &str,
     ) {
-        self.desk.failures.log(&Failure { address, mechanism: mechanism.map(Mechanism::name), user, reason });
+        self.desk.note_failure(&Failure { address, mechanism: mechanism.map(Mechanism::name), user, reason });
     }
 
     /// Has something decided, not before a time; `deliver` is called with the verdict, on another thread.
@@ -245,6 +245,14 @@ impl Authority {
 }
 
 impl Desk {
+    fn note_failure(&self, failure: &Failure<'_>) {
+        let users = self.users.load();
+        if let Some(user) = failure.user.and_then(|name| users.by_name.get(name)) {
+            user.counts.failures.fetch_add(1, Ordering::Relaxed);
+        }
+        self.failures.log(failure);
+    }
+
     /// Who this is, if the secret is right.
     fn check(&self, claim: &Claim, address: Option<IpAddr>, now: Seconds, unix_secs: u64) -> Option<Identity> {
         // Before the users: an older number than theirs is never asked for, a newer one would outlive them.
@@ -277,10 +285,7 @@ impl Desk {
                 Some(identity)
             }
             Err(reason) => {
-                if let Some(user) = name.and_then(|name| users.by_name.get(name)) {
-                    user.counts.failures.fetch_add(1, Ordering::Relaxed);
-                }
-                self.failures.log(&Failure { address, mechanism: Some(mechanism.name()), user: name, reason });
+                self.note_failure(&Failure { address, mechanism: Some(mechanism.name()), user: name, reason });
                 None
             }
         }

@@ -1,10 +1,15 @@
 //! The flags, one row each. A row's help is the only place where its meaning is written for people.
 
+use ipnet::IpNet;
+
+use super::Exit;
 use super::options::TLS_MEANWHILE;
 use super::row::Group::{About, Logins, Memory, Network, Process, Requests};
 use super::row::Row;
+use super::word::Word;
 use super::{help, license_page, listen, options, version_line};
 use crate::auth::sasl::Mechanism;
+use crate::net::access_list::network;
 use crate::settings::ProtocolChoice;
 
 /// Every flag of memcached 1.6.45 (builds with and without TLS, SASL, extstore and the proxy), and those of our own.
@@ -38,6 +43,20 @@ pub(super) static FLAGS: &[Row] = &[
          * is every address. Without -l only this machine is served",
     )
     .value("addr", "", listen::add),
+    Row::long(
+        "allow",
+        Network,
+        "networks that may connect, such as 10.0.0.0/8, with commas between them; may be repeated. Once there is one, \
+         nobody else may. Unix sockets are not concerned",
+    )
+    .value("nets", "", |draft, word| networks(word).map(|nets| draft.settings.access.allow.extend(nets))),
+    Row::long("deny", Network, "networks that may not connect, even if they are allowed; may be repeated").value(
+        "nets",
+        "",
+        |draft, word| networks(word).map(|nets| draft.settings.access.deny.extend(nets)),
+    ),
+    Row::long("access-file", Network, "lines of `allow NETWORK` and `deny NETWORK`; read again when the file changes")
+        .value("file", "", |draft, word| word.path().map(|path| draft.settings.access_file = Some(path))),
     Row::flag('c', "conn-limit", Network, "connections served at once")
         .value("num", "1024", |draft, word| word.number(1..=INT_MAX).map(|limit| draft.settings.conn_limit = limit))
         .wrong_value_exits_1(),
@@ -237,6 +256,12 @@ const MEMORY_BYTES_MAX: u64 = 64 << 40;
 const ITEM_BYTES_MIN: u64 = 1 << 10;
 const ITEM_BYTES_MAX: u64 = 1 << 30;
 
+/// The networks of a list.
+fn networks(word: &Word<'_>) -> Result<Vec<IpNet>, Exit> {
+    let list = word.text()?.split(',').map(|text| network(text.trim()));
+    list.collect::<Option<_>>().ok_or_else(|| word.refusal("has what is no network; give such as 10.0.0.0/8,::1"))
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
@@ -285,6 +310,13 @@ mod tests {
             ("-s /run/larder", |s| s.unix_socket = Some(PathBuf::from("/run/larder"))),
             ("-a 0777", |s| s.unix_mask = 0o777),
             ("-a 0", |s| s.unix_mask = 0),
+            ("--allow 10.1.0.0/8,::1", |s| {
+                s.access.allow = ["10.0.0.0/8", "::1"].map(|text| network(text).unwrap()).to_vec();
+            }),
+            ("--deny 127.0.0.1 --deny 127.0.0.2/32", |s| {
+                s.access.deny = ["127.0.0.1", "127.0.0.2"].map(|text| network(text).unwrap()).to_vec();
+            }),
+            ("--access-file f", |s| s.access_file = Some(PathBuf::from("f"))),
             ("-c 1", |s| s.conn_limit = 1),
             ("-c 2147483647", |s| s.conn_limit = i32::MAX as u32),
             ("-b 8675", |s| s.listen_backlog = 8675),

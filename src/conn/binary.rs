@@ -172,9 +172,9 @@ impl<'a> Asked<'a> {
         cx.shared.clock.expiry(u32_at(self.extras, at), cx.now)
     }
 
-    /// The CAS number to compare with, where items have one.
-    fn compare(&self, cx: &Context<'_>) -> Option<u64> {
-        (self.header.cas != 0 && cx.shared.settings.cas).then_some(self.header.cas)
+    /// The CAS number to compare with. With `-C` no item has it.
+    fn compare(&self) -> Option<u64> {
+        (self.header.cas != 0).then_some(self.header.cas)
     }
 
     /// Success, unless it goes without saying.
@@ -225,7 +225,8 @@ impl<'a> Asked<'a> {
 
     #[inline]
     fn storing(&self, cx: &Context<'_>) -> Storing<'a> {
-        let compare = self.compare(cx);
+        // With `-C` memcached stores values whatever was asked; only delete, incr and decr go on comparing.
+        let compare = self.compare().filter(|_| cx.shared.settings.cas);
         let joins = matches!(self.header.verb, Verb::Append | Verb::Prepend);
         let mode = match (self.header.verb, compare) {
             (Verb::Append, _) => Mode::Append,
@@ -243,7 +244,7 @@ impl<'a> Asked<'a> {
     }
 
     fn delete(&self, out: &mut Outbox, cx: &Context<'_>) {
-        let removal = Removal { compare: self.compare(cx), ..Removal::PLAIN };
+        let removal = Removal { compare: self.compare(), ..Removal::PLAIN };
         match cx.delete(self.key, &removal, Deletion::Delete) {
             RemoveOutcome::Done => self.done(out, &[], 0),
             RemoveOutcome::NotFound(_) => self.error(out, Status::NotFound),
@@ -255,7 +256,7 @@ impl<'a> Asked<'a> {
     fn add_delta(&self, delta: Delta, out: &mut Outbox, cx: &Context<'_>) {
         let create = (u32_at(self.extras, 16) != DO_NOT_CREATE)
             .then(|| CreateNumber { initial: u64_at(self.extras, 8), expiry: self.expiry(16, cx) });
-        let terms = DeltaTerms { compare: self.compare(cx), create, ..DeltaTerms::PLAIN };
+        let terms = DeltaTerms { compare: self.compare(), create, ..DeltaTerms::PLAIN };
         match cx.add_delta(&terms, self.key, delta) {
             DeltaOutcome::Value { number, cas, .. } => self.done(out, &number.to_be_bytes(), cas),
             DeltaOutcome::NotFound => self.error(out, Status::NotFound),

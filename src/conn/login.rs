@@ -57,6 +57,8 @@ pub(super) struct Login {
     /// A handshake that waits for the client's next message.
     handshake: Option<(Mechanism, Handshake)>,
     failures: u8,
+    /// A message of a login was taken since somebody last asked.
+    has_heard: bool,
 }
 
 /// What is known of all keys at once, so that most requests need no look at the login.
@@ -120,6 +122,21 @@ pub(super) enum LoginTell {
     Binary(Echo),
 }
 
+/// A failure that is known on the worker, for the log.
+#[derive(Clone, Copy, Debug)]
+struct Failed<'a> {
+    mechanism: Option<Mechanism>,
+    /// Who the client has said it is.
+    name: Option<&'a str>,
+    reason: &'a str,
+}
+
+impl Failed<'_> {
+    fn early(mechanism: Option<Mechanism>, reason: &str) -> Failed<'_> {
+        Failed { mechanism, name: None, reason }
+    }
+}
+
 /// Something that a session waits for: it is not decided on the worker.
 #[derive(Debug)]
 pub struct Errand {
@@ -144,7 +161,7 @@ pub(super) struct Pending {
 
 impl Login {
     pub(super) fn new(client: Client, now: Seconds) -> Login {
-        Login { client, since: now, member: None, generation: 0, handshake: None, failures: 0 }
+        Login { client, since: now, member: None, generation: 0, handshake: None, failures: 0, has_heard: false }
     }
 
     pub(super) fn standing(&self) -> Standing {
@@ -237,6 +254,7 @@ impl Session {
         cx: &Context<'_>,
     ) -> Outcome {
         let (Some(login), Some(authority)) = (&mut self.login, &cx.shared.authority) else { return Outcome::Over };
+        login.has_heard = true;
         match message {
             Message::First(name, bytes) => {
                 login.leave(cx.now);
@@ -244,7 +262,7 @@ impl Session {
                 let first = (!bytes.is_empty()).then(|| Zeroizing::new(bytes.to_vec()));
                 match authority.mechanism(name, login.client.may_send_secrets) {
                     Some(mechanism) => self.begin(mechanism, first, tell, out, cx),
-                    None => self.fail(tell, None, NOT_OFFERED, cx),
+                    None => self.fail(tell, Failed::early(None, NOT_OFFERED), cx),
                 }
             }
             Message::Next(bytes) => match login.handshake.take() {
@@ -252,7 +270,7 @@ impl Session {
                     let step = handshake.step(Some(bytes));
                     self.on_step(mechanism, handshake, step, tell, out, cx)
                 }
-                None => self.fail(tell, None, OUT_OF_ORDER, cx),
+                None => self.fail(tell, Failed::early(None, OUT_OF_ORDER), cx),
             },
         }
     }
@@ -266,13 +284,13 @@ impl Session {
         let may_send_secrets = self.login.as_ref().is_some_and(|login| login.client.may_send_secrets);
         let words = (std::str::from_utf8(&text[..blank]), std::str::from_utf8(&text[blank + 1..]));
         match words {
-            _ if !may_send_secrets => self.fail(tell, Some(Mechanism::Plain), NOT_ENCRYPTED, cx),
+            _ if !may_send_secrets => self.fail(tell, Failed::early(Some(Mechanism::Plain), NOT_ENCRYPTED), cx),
             (Ok(name), Ok(password)) => {
                 let password = Zeroizing::new(password.to_owned());
                 let claim = Claim::Password { name: name.to_owned(), password, mechanism: Mechanism::Plain };
                 self.claim(Mechanism::Plain, claim, tell, out, cx)
             }
-            _ => self.fail(tell, Some(Mechanism::Plain), MALFORMED, cx),
+            _ => self.fail(tell, Failed::early(Some(Mechanism::Plain), MALFORMED), cx),
         }
     }
 
@@ -341,7 +359,10 @@ impl Session {
                 self.enter(identity, tell, out, cx)
             }
             sasl::Step::Check(claim) => self.claim(mechanism, claim, tell, out, cx),
-            sasl::Step::Refused(why) => self.fail(tell, Some(mechanism), &why.to_string(), cx),
+            sasl::Step::Refused(why) => {
+                let failed = Failed { mechanism: Some(mechanism), name: handshake.name(), reason: &why.to_string() };
+                self.fail(tell, failed, cx)
+            }
         }
     }
 
@@ -372,13 +393,14 @@ impl Session {
         }
     }
 
-    fn fail(&mut self, tell: LoginTell, mechanism: Option<Mechanism>, reason: &str, cx: &Context<'_>) -> Outcome {
+    fn fail(&mut self, tell: LoginTell, failed: Failed<'_>, cx: &Context<'_>) -> Outcome {
         let Some(login) = &mut self.login else { return Outcome::Over };
         let address = login.client.address;
         login.leave(cx.now);
         self.standing = login.standing();
         if let Some(authority) = &cx.shared.authority {
-            authority.note_failure(address, mechanism, None, reason);
+            let Failed { mechanism, name, reason } = failed;
+            authority.note_failure(address, mechanism, name, reason);
         }
         let errand = Errand { not_before: None, work: Work::Refuse };
         self.wait(Pending { tell, errand: Some(errand), verdict: None, held: None, is_last: false })
@@ -386,7 +408,7 @@ impl Session {
 
     /// The client's address has failed too often: nothing is checked any more.
     fn fail_last(&mut self, tell: LoginTell, mechanism: Option<Mechanism>, cx: &Context<'_>) -> Outcome {
-        let outcome = self.fail(tell, mechanism, TOO_MANY_FAILURES, cx);
+        let outcome = self.fail(tell, Failed::early(mechanism, TOO_MANY_FAILURES), cx);
         if let Phase::Login(pending) = &mut self.phase {
             pending.is_last = true;
         }
@@ -482,6 +504,11 @@ impl Session {
     /// Whether what arrives may be a secret, which must not stay in any buffer.
     pub fn hears_secrets(&self) -> bool {
         self.standing.is_out()
+    }
+
+    /// Whether part of a login was in what was fed since this was asked last.
+    pub fn has_heard_secrets(&mut self) -> bool {
+        self.login.as_mut().is_some_and(|login| std::mem::take(&mut login.has_heard))
     }
 
     /// Whether the connection has to end because of its login: it is overdue, or no longer good.

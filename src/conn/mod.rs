@@ -178,7 +178,9 @@ impl Session {
     fn serve(&mut self, input: &[u8], out: &mut Outbox, cx: &Context<'_>, requests_max: u32) -> (Progress, u32) {
         let mut consumed = 0;
         let mut requests = 0;
-        let mut prefetched = if cx.shared.store.wants_prefetch() { 0 } else { u32::MAX };
+        // Before a login nothing comes near the store.
+        let may_prefetch = cx.shared.store.wants_prefetch() && !self.standing.is_out();
+        let mut prefetched = if may_prefetch { 0 } else { u32::MAX };
         loop {
             if out.is_full() {
                 return (Progress { consumed, next: Next::Room }, requests);

@@ -124,7 +124,9 @@ impl Context<'_> {
         self.note_removed(key, removal, command, before, outcome);
         match outcome {
             RemoveOutcome::Done | RemoveOutcome::NoMemory => {}
-            RemoveOutcome::Exists => self.counters.delete_misses.add(1),
+            // memcached counts another CAS number as a miss of md, and not of the binary delete.
+            RemoveOutcome::Exists if command == Deletion::Meta => self.counters.delete_misses.add(1),
+            RemoveOutcome::Exists => {}
             RemoveOutcome::NotFound(miss) => {
                 self.counters.delete_misses.add(1);
                 self.count_miss(miss);

@@ -1,6 +1,7 @@
 //! Sockets and threads: listeners, the accept thread, workers. The only place that uses mio.
 
 pub mod acceptor;
+pub mod access_list;
 pub mod bind;
 mod complaints;
 mod connection;

@@ -94,6 +94,9 @@ impl UdpPort {
                     return;
                 }
             };
+            if !cx.shared.access.permits(sender.ip()) {
+                continue;
+            }
             cx.counters.bytes_read.add(len as u64);
             let Some((id, requests)) = udp::requests(&buffer[..len]) else { continue };
             reply.clear();

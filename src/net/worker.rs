@@ -380,7 +380,7 @@ impl Loop {
             self.outbox.set_short(self.kept.is_tight());
             let hears_secrets = connection.session.hears_secrets();
             let progress = connection.session.feed(&self.buffer[at..filled], &mut self.outbox, &cx, self.requests_max);
-            if hears_secrets {
+            if connection.session.has_heard_secrets() || hears_secrets {
                 forget(&mut self.buffer[at..at + progress.consumed]);
             }
             at += progress.consumed;

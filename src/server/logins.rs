@@ -75,17 +75,18 @@ fn mechanisms(settings: &Settings) -> Result<Vec<Mechanism>, Failure> {
     Ok(known)
 }
 
-/// Looks every second whether the users have changed, until the sender is dropped.
-pub(super) fn watch_users(shared: Arc<Shared>) -> io::Result<Option<mpsc::Sender<()>>> {
-    if shared.authority.is_none() {
+/// Looks every second whether users or access list have changed, until the sender is dropped.
+pub(super) fn watch_files(shared: Arc<Shared>) -> io::Result<Option<mpsc::Sender<()>>> {
+    if shared.authority.is_none() && !shared.access.has_file() {
         return Ok(None);
     }
     let (stop, stopped) = mpsc::channel::<()>();
-    thread::Builder::new().name("users".to_owned()).spawn(move || {
+    thread::Builder::new().name("files".to_owned()).spawn(move || {
         while stopped.recv_timeout(LOOK_PERIOD) == Err(RecvTimeoutError::Timeout) {
             if let Some(authority) = &shared.authority {
                 authority.reload_if_changed();
             }
+            shared.access.reload_if_changed();
         }
     })?;
     Ok(Some(stop))

@@ -26,6 +26,7 @@ use signals::{Signals, Wish};
 use threads::{Ending, Threads};
 
 use crate::exit_status;
+use crate::net::access_list::Access;
 use crate::net::listen::{self, ListenSocket, Listener, UdpListener};
 use crate::net::port_file;
 use crate::net::udp;
@@ -82,6 +83,7 @@ fn start(settings: Settings) -> Result<Running, Failure> {
         log::warn!("nobody can connect: -p 0 takes the only listener away; pass -p, -U or -s");
     }
     let authority = logins::authority(&settings)?;
+    let access = access(&settings)?;
     if authority.is_some() {
         privileges::hide_memory(&settings);
     }
@@ -93,7 +95,7 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     let summary = summary(&listeners, &udp_listeners, &settings);
     let tcp_addresses: Vec<_> = listeners.iter().filter_map(Listener::tcp_address).collect();
     let udp_addresses: Vec<_> = udp_listeners.iter().map(|listener| listener.address).collect();
-    let shared = Shared::with_logins(settings, authority).map_err(|error| {
+    let shared = Shared::with_doors(settings, access, authority).map_err(|error| {
         Failure::new(exit_status::OS_ERROR, format_args!("cannot reserve memory: {error}; lower -m"))
     })?;
     let shared = Arc::new(shared);
@@ -116,14 +118,24 @@ fn start(settings: Settings) -> Result<Running, Failure> {
 }
 
 impl Running {
+    fn reload(&self) {
+        let Shared { access, authority, .. } = &*self.shared;
+        if let Some(authority) = authority {
+            authority.reload();
+        }
+        if access.has_file() {
+            access.reload();
+        }
+        if authority.is_none() && !access.has_file() {
+            log::info!("signal=SIGHUP: there is no file to read again");
+        }
+    }
+
     fn serve(mut self) -> i32 {
         let signal = loop {
             match self.signals.wait() {
                 Wish::Stop(signal) => break signal,
-                Wish::Reload => match &self.shared.authority {
-                    Some(authority) => authority.reload(),
-                    None => log::info!("signal=SIGHUP: there is no file to read again"),
-                },
+                Wish::Reload => self.reload(),
             }
         };
         log::info!("stopping gracefully signal={signal}");
@@ -136,6 +148,12 @@ impl Running {
         drop(self.pid_file);
         0
     }
+}
+
+/// Who may connect.
+fn access(settings: &Settings) -> Result<Access, Failure> {
+    let file = settings.access_file.clone().map(|path| std::path::absolute(&path).unwrap_or(path));
+    Access::new(settings.access.clone(), file).map_err(|error| Failure::new(exit_status::FAILURE, error))
 }
 
 fn bind_network(settings: &Settings) -> Result<(Vec<Listener>, Vec<UdpListener>), Failure> {

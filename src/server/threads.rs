@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::logins::watch_users;
+use super::logins::watch_files;
 use crate::net::acceptor::Acceptor;
 use crate::net::listen::{Listener, UdpListener};
 use crate::net::mailbox::Message;
@@ -21,8 +21,8 @@ pub(super) struct Threads {
     watch: WatchThread,
     /// The maintenance thread ends when this is dropped.
     maintenance: mpsc::Sender<()>,
-    /// So does the one that looks after the users.
-    users: Option<mpsc::Sender<()>>,
+    /// So does the one that looks whether files have changed.
+    files: Option<mpsc::Sender<()>>,
 }
 
 /// Whether everything ended in time.
@@ -53,8 +53,8 @@ impl Threads {
         let mailboxes = workers.iter().map(|worker| Arc::clone(&worker.mailbox)).collect();
         let acceptor = Acceptor::start(listeners, mailboxes, Arc::clone(shared))?;
         let maintenance = start_maintenance(Arc::clone(shared))?;
-        let users = watch_users(Arc::clone(shared))?;
-        Ok(Threads { acceptor, workers, watch, maintenance, users })
+        let files = watch_files(Arc::clone(shared))?;
+        Ok(Threads { acceptor, workers, watch, maintenance, files })
     }
 
     /// Closes the listeners, lets each worker finish, and waits for them until `bound` is over.
@@ -63,7 +63,7 @@ impl Threads {
         // First this, so that no connection comes to a worker behind its order to stop.
         self.acceptor.stop();
         drop(self.maintenance);
-        drop(self.users);
+        drop(self.files);
         for worker in &self.workers {
             if let Err(error) = worker.mailbox.post(Message::Stop) {
                 log::error!("cannot wake a worker to stop it: {error}");

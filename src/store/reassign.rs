@@ -6,6 +6,9 @@ use super::shard::Shard;
 use crate::clock::Seconds;
 use crate::slab::classes::ClassId;
 
+/// Stands for a source that has pages to spare, whichever that is.
+const ANY_CLASS: i32 = -1;
+
 /// What became of an order to move a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reassign {
@@ -13,7 +16,7 @@ pub enum Reassign {
     Moved,
     /// The pages that were tried hold a chunk that must stay; later it may work.
     Busy,
-    /// There is no such class.
+    /// There is no such class, or none that has pages to spare.
     BadClass,
     /// The source has less than two pages in any shard.
     NoSpare,
@@ -23,12 +26,14 @@ pub enum Reassign {
 
 impl Store {
     /// Moves a page of class `from` to class `to` within one shard: that where `from` has most. Items of the
-    /// page are copied elsewhere in their class if that has room; for used ones it makes room. Classes are counted from 1; 0 is the pool.
+    /// page are copied elsewhere in their class if that has room; for used ones it makes room. Classes are counted from
+    /// 1; 0 is the pool; `from` -1 is the class that has most pages in one shard.
     pub fn reassign(&self, from: i32, to: i32, now: Seconds) -> Reassign {
         if from == to {
             return Reassign::Same;
         }
-        let (Some(from), Some(to)) = (self.class_or_pool(from), self.class_or_pool(to)) else {
+        let from = if from == ANY_CLASS { self.richest_class_but(to) } else { Some(from) };
+        let (Some(from), Some(to)) = (from.and_then(|from| self.class_or_pool(from)), self.class_or_pool(to)) else {
             return Reassign::BadClass;
         };
         let pages: Vec<usize> = self.shards().map(|shard| shard.pages_of(from)).collect();
@@ -40,6 +45,19 @@ impl Store {
         shard.begin(now);
         let freed = from.is_none_or(|donor| shard.empty_a_page(donor, now, Rescue::All));
         if freed && to.is_none_or(|class| shard.take_from_pool(class)) { Reassign::Moved } else { Reassign::Busy }
+    }
+
+    /// The class with most pages in one shard, if it has two.
+    fn richest_class_but(&self, to: i32) -> Option<i32> {
+        let mut richest = (1, None);
+        for shard in self.shards() {
+            for (number, class) in (1..).zip(&shard.slabs.by_class) {
+                if number != to && class.pages.len() > richest.0 {
+                    richest = (class.pages.len(), Some(number));
+                }
+            }
+        }
+        richest.1
     }
 
     /// `Some(None)` is the pool.
@@ -122,13 +140,27 @@ mod tests {
     }
 
     #[test]
+    fn any_class_gives_a_page_while_it_has_two() {
+        let store = store_of(300, 1000);
+        let from = class_in_use(&store);
+        let spare = pages(&store, from) - 1;
+        for _ in 0..spare {
+            assert_eq!(store.reassign(-1, 0, START), Reassign::Moved);
+        }
+        assert_eq!(pages(&store, from), 1);
+        assert_eq!(store.reassign(-1, 0, START), Reassign::BadClass);
+    }
+
+    #[test]
     fn what_cannot_be_is_refused() {
         let store = store_of(300, 1000);
         let from = class_in_use(&store);
         for (from, to, expected) in [
             (from, from, Reassign::Same),
             (99, 99, Reassign::Same),
-            (-1, 1, Reassign::BadClass),
+            (-2, 1, Reassign::BadClass),
+            (-1, from, Reassign::BadClass),
+            (-1, 99, Reassign::BadClass),
             (from, 62, Reassign::BadClass),
             (i32::MIN, i32::MAX, Reassign::BadClass),
             (1, from, Reassign::NoSpare),

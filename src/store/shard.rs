@@ -479,6 +479,7 @@ impl Shard {
         items.set_cas(item, cas);
         let fresh = items.state(item) & !(state::FETCHED | state::STALE | state::CLAIMED);
         items.set_state(item, fresh);
+        self.totals.total_items += 1;
     }
 
     /// Puts `digits` in the place of the value of a small item: in the same chunk where nobody is sending it, padded

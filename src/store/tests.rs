@@ -165,6 +165,20 @@ fn cas_without_cas_numbers_never_matches() {
 }
 
 #[test]
+fn every_value_that_is_stored_counts() {
+    let store = store(1 << 20);
+    set(&store, b"k", &[b'a'; 100]);
+    for mode in [Mode::Set, Mode::Replace, Mode::Append, Mode::Prepend] {
+        let before = store.totals().total_items;
+        // The one fits into the chunk that is there, the other does not.
+        for value in [&[b'b'; 1][..], &[b'c'; 5000]] {
+            assert!(matches!(put(&store, mode, b"k", value), Outcome::Stored { .. }));
+        }
+        assert_eq!(store.totals().total_items, before + 2, "{mode:?}");
+    }
+}
+
+#[test]
 fn numbers_step_wrap_and_keep_their_length() {
     let store = store(1 << 20);
     set(&store, b"n", b"100");

@@ -3,7 +3,7 @@
 
 use crate::common::packet::{Request, ask, count, store, touch};
 use crate::common::{Client, Server};
-use crate::stand::{Users, binary_client, text_client};
+use crate::stand::{Users, answer, binary_client, log_in_by_set, sasl_words, scram, text_client};
 
 const FORBIDDEN: &str = "CLIENT_ERROR unauthorized";
 
@@ -209,6 +209,21 @@ fn each_right_is_for_its_own_commands() {
             assert_eq!(reply != denied, allowed.split(' ').any(|name| name == user), "{user}: {request:?}: {reply}");
         }
     }
+}
+
+#[test]
+fn failures_are_counted_for_their_user_by_any_mechanism() {
+    let server = stocked(&Users::usual());
+    let mut client = server.connect();
+    log_in_by_set(&mut client, "app", "wrong");
+    client.expect_line("CLIENT_ERROR authentication failure");
+    let mut session = scram("SCRAM-SHA-256", "app", "wrong");
+    let (_, first) = sasl_words(&mut client, Some("SCRAM-SHA-256"), &answer(&mut session, None));
+    let (word, _) = sasl_words(&mut client, None, &answer(&mut session, Some(&first)));
+    assert_eq!(word, "AUTH_ERROR authentication failure");
+    let mut admin = text_client(&server, "admin");
+    assert_eq!(admin.statistic("users", "app:failures").as_deref(), Some("2"));
+    server.await_stderr("mechanism=SCRAM-SHA-256 user=\"app\"");
 }
 
 #[test]

@@ -173,3 +173,18 @@ fn values_cut_anywhere_arrive_whole() {
     }
     assert_eq!(play.reply_to(8).status, 0);
 }
+
+#[test]
+fn without_cas_numbers_nothing_is_deleted_or_counted_on_one() {
+    let mut play = Play::start_with(&["-C"]);
+    play.play(&store(SET, "k", 0, 0, "5"));
+    for request in [ask(DELETE, "k"), count(INCR, "k", 1, 0, 0), count(DECR, "k", 1, 0, 0)] {
+        play.play(&request.cas(7)).says(2, "Data exists for key.");
+    }
+    play.play(&ask(GET, "k")).says(0, "5");
+    for (opcode, value) in [(APPEND, "56"), (REPLACE, "6"), (SET, "6")] {
+        let request = if opcode == APPEND { ask(APPEND, "k").value("6") } else { store(opcode, "k", 0, 0, "6") };
+        assert_eq!(play.play(&request.cas(7)).status, 0, "{opcode}");
+        play.play(&ask(GET, "k")).says(0, value);
+    }
+}

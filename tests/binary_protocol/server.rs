@@ -55,6 +55,15 @@ fn flush() {
 }
 
 #[test]
+fn delete_with_another_number_is_no_miss() {
+    let mut play = Play::start();
+    play.play(&store(0x01, "k", 0, 0, "a"));
+    play.play(&ask(0x04, "k").cas(u64::MAX)).says(2, "Data exists for key.");
+    let general = stats(&mut play, "").expect("statistics");
+    assert_eq!((general["delete_hits"].as_str(), general["delete_misses"].as_str()), ("0", "0"));
+}
+
+#[test]
 fn statistics_by_group() {
     let mut play = Play::start();
     play.play(&store(0x01, "a:1", 0, 0, "a"));

@@ -1,5 +1,6 @@
 //! What is sent to both servers: commands in a few connections, and where the writes are cut.
 
+use crate::binary::{self, Place};
 use crate::classic;
 use crate::known::{self, Known};
 use crate::random::Random;
@@ -12,18 +13,22 @@ pub(crate) enum Piece {
     /// The CAS unique that this server last showed for this key in an earlier connection; the two servers number
     /// on their own, so each gets its own number.
     Unique(Vec<u8>),
+    /// The same as the eight bytes of a binary header.
+    BinaryUnique(Vec<u8>),
 }
 
 /// One command with its data, or what was left of it after it was spoiled.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Command {
     pub(crate) pieces: Vec<Piece>,
+    /// Binary: where in a connection it may stand. (Of text `known` tells.)
+    pub(crate) place: Place,
 }
 
 impl Command {
     /// A command of fixed bytes.
     pub(crate) fn plain(bytes: impl Into<Vec<u8>>) -> Command {
-        Command { pieces: vec![Piece::Bytes(bytes.into())] }
+        Command { pieces: vec![Piece::Bytes(bytes.into())], place: Place::Anywhere }
     }
 
     /// The bytes to send, with each unique resolved.
@@ -31,6 +36,7 @@ impl Command {
         let render = |piece: &Piece| match piece {
             Piece::Bytes(bytes) => bytes.clone(),
             Piece::Unique(key) => unique_of(key),
+            Piece::BinaryUnique(key) => binary::unique(&unique_of(key)).to_vec(),
         };
         self.pieces.iter().flat_map(render).collect()
     }
@@ -45,9 +51,20 @@ pub(crate) enum Step {
     Reconnect,
 }
 
+/// What the commands of a case are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// Classic and meta.
+    Text,
+    Binary,
+    /// Binary, with `-C`.
+    BinaryWithoutCas,
+}
+
 /// One experiment with a fresh pair of servers.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
+    pub(crate) protocol: Protocol,
     pub(crate) steps: Vec<Step>,
     /// Where writes are cut; `None` sends each connection's commands in one write.
     pub(crate) cuts_seed: Option<u64>,
@@ -56,14 +73,22 @@ pub(crate) struct Case {
 impl Case {
     /// A case of this many commands.
     pub(crate) fn random(random: &mut Random, commands: usize, known: &Known) -> Case {
+        let protocol = match random.below(10) {
+            0..6 => Protocol::Text,
+            6..9 => Protocol::Binary,
+            _ => Protocol::BinaryWithoutCas,
+        };
         let mut steps = Vec::new();
         for _ in 0..commands {
             if random.percent(8) {
                 steps.push(Step::Reconnect);
             }
-            steps.push(Step::Send(classic::command(random, known)));
+            steps.push(Step::Send(match protocol {
+                Protocol::Text => classic::command(random, known),
+                Protocol::Binary | Protocol::BinaryWithoutCas => binary::command(random),
+            }));
         }
-        Case { steps, cuts_seed: random.percent(80).then(|| random.bits()) }
+        Case { protocol, steps, cuts_seed: random.percent(80).then(|| random.bits()) }
     }
 
     /// The commands of each connection. Besides where the case says so, a connection starts or ends where memcached's
@@ -78,14 +103,14 @@ impl Case {
                 continue;
             };
             let bytes = command.render(|_| b"1".to_vec());
-            let ends = known::must_come_last(&bytes);
-            if known::must_come_first(&bytes) || (known::is_arithmetic(&bytes) && has_read) || (ends && !all_sound) {
+            let [first, ends, counts, reads] = self.traits(command, &bytes);
+            if first || (counts && has_read) || (ends && !all_sound) {
                 connections.push(Vec::new());
                 (has_read, all_sound) = (false, true);
             }
             connections.last_mut().expect("never empty").push(command);
-            has_read |= known::is_retrieval(&bytes);
-            all_sound &= known::is_sound(&bytes);
+            has_read |= reads;
+            all_sound &= self.protocol != Protocol::Text || known::is_sound(&bytes);
             if ends {
                 connections.push(Vec::new());
                 (has_read, all_sound) = (false, true);
@@ -93,6 +118,32 @@ impl Case {
         }
         connections.retain(|commands| !commands.is_empty());
         connections
+    }
+
+    /// Whether a command must come first or last, counts or reads.
+    fn traits(&self, command: &Command, bytes: &[u8]) -> [bool; 4] {
+        match self.protocol {
+            Protocol::Text => [
+                known::must_come_first(bytes),
+                known::must_come_last(bytes),
+                known::is_arithmetic(bytes),
+                known::is_retrieval(bytes),
+            ],
+            Protocol::Binary | Protocol::BinaryWithoutCas => [
+                command.place == Place::Alone,
+                command.place != Place::Anywhere,
+                binary::is_arithmetic(bytes),
+                binary::is_retrieval(bytes),
+            ],
+        }
+    }
+
+    /// Whether a connection goes on to be fed behind this command.
+    pub(crate) fn may_go_on(&self, command: &Command) -> bool {
+        match self.protocol {
+            Protocol::Text => !known::must_come_last(&command.render(|_| Vec::new())),
+            Protocol::Binary | Protocol::BinaryWithoutCas => matches!(command.place, Place::Anywhere | Place::Short),
+        }
     }
 }
 

@@ -305,7 +305,7 @@ fn with_data(random: &mut Random, head: Vec<Vec<u8>>, mut data: Vec<u8>, tail: V
         5 => data_end = b"",
         6 => data_end = b"\rx",
         7 if short => data.extend_from_slice(b"\r\nversion"),
-        8 if short => return Command { pieces: vec![Piece::Bytes(head.join(&b' ')), Piece::Bytes(b"\r\n".to_vec())] },
+        8 if short => return Command::plain([head.join(&b' '), b"\r\n".to_vec()].concat()),
         _ => {}
     }
     let mut line = head.join(&b' ');
@@ -324,5 +324,5 @@ fn with_data(random: &mut Random, head: Vec<Vec<u8>>, mut data: Vec<u8>, tail: V
     rest.extend(data);
     rest.extend_from_slice(data_end);
     pieces.push(Piece::Bytes(rest));
-    Command { pieces }
+    Command { pieces, ..Command::default() }
 }

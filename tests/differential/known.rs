@@ -70,6 +70,42 @@ const ROWS: &[Row] = &[
         why: "flush_all in a few seconds: memcached acts a second early, at `flush_all 1` also on what is stored after it",
     },
     Row {
+        before: None,
+        covers: |words, bytes| verb_is(words, &[b"get", b"gets"]) && bytes.len() > 2048 && bytes.starts_with(b" "),
+        why: "a blank before a get in a line beyond 2 KiB: memcached waits for the line's end to say ERROR, we close",
+    },
+    Row {
+        before: None,
+        covers: |words, bytes| {
+            let announced = words.get(2).and_then(|length| number(length));
+            let has_number = words.iter().any(|word| word.starts_with(b"E"));
+            verb_is(words, &[b"ms"]) && has_number && announced != Some(data_len(bytes))
+        },
+        why: "ms with E whose value is not as long as announced: memcached keeps the number for the next value",
+    },
+    Row {
+        before: None,
+        covers: |words, bytes| {
+            verb_is(words, &[b"ms"]) && bytes.len() > 2048 && words.iter().any(|word| !begins_flag(word))
+        },
+        why: "a line of ms that falls apart before a long value: memcached closes on the value, and its reply may be lost",
+    },
+    Row {
+        before: None,
+        covers: |words, bytes| {
+            let value = bytes.splitn(2, |&byte| byte == b'\n').nth(1).unwrap_or_default().trim_ascii_end();
+            (is_storage(words) || verb_is(words, &[b"ms"])) && value.is_empty() && data_len(bytes) > 0
+        },
+        why: "a value of blanks alone: incr of memcached reads on into the memory behind it",
+    },
+    Row {
+        before: None,
+        covers: |words, _| {
+            verb_is(words, &[b"ma"]) && words.iter().skip(2).any(|word| word.starts_with(b"T")) && may_grow(words)
+        },
+        why: "ma with T of a number that gets longer: memcached gives the time to the item that it replaces",
+    },
+    Row {
         before: Some(NEW_PARSER),
         covers: |_, bytes| !is_sound(bytes),
         why: "spoiled commands: the parser that was written anew in 1.6.40 answers most of them otherwise",
@@ -145,6 +181,22 @@ pub(crate) fn must_come_last(bytes: &[u8]) -> bool {
     words.first() == Some(&b"quit".as_slice()) || is_http(&words)
 }
 
+/// Bytes behind the first line, without the line end.
+fn data_len(bytes: &[u8]) -> i128 {
+    let head = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |at| at + 1);
+    (bytes.len() - head) as i128 - 2
+}
+
+/// Whether memcached goes on to look at a line with this word.
+fn begins_flag(word: &[u8]) -> bool {
+    word.first().is_some_and(|byte| (b'A'..=b'z').contains(byte) || byte.is_ascii_digit() || *byte == b'-')
+}
+
+/// Whether a number may have more digits after this ma.
+fn may_grow(words: &[&[u8]]) -> bool {
+    !words.iter().any(|word| [b"D0".as_slice(), b"MD", b"M-"].contains(word))
+}
+
 fn is_http(words: &[&[u8]]) -> bool {
     words.last().is_some_and(|word| word.starts_with(b"HTTP/"))
 }
@@ -179,11 +231,10 @@ pub(crate) fn is_sound(bytes: &[u8]) -> bool {
         (b"verbosity", [level]) => is_unsigned(level),
         (b"set" | b"add" | b"replace" | b"append" | b"prepend", [key, flags, exptime, length])
         | (b"cas", [key, flags, exptime, length, _]) => {
-            let head = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |at| at + 1);
             is_plain_key(key)
                 && is_unsigned(flags)
                 && is_exptime(exptime)
-                && number(length) == i128::try_from(bytes.len() - head).ok().map(|rest| rest - 2)
+                && number(length) == Some(data_len(bytes))
                 && arguments.last().is_some_and(|last| is_unsigned(last))
         }
         _ => false,

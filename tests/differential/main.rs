@@ -1,5 +1,5 @@
 //! The differential test: the same random commands, valid and spoiled, cut anywhere, to a real memcached and to
-//! Larder; the replies must be the same bytes.
+//! Larder; the replies must be the same bytes. A case speaks text, classic and meta mixed, or binary.
 //!
 //! ```text
 //! cargo test --features reference-memcached --test differential -- --nocapture
@@ -15,10 +15,10 @@
 //! A case that diverges is played again (the two clocks may have ticked between two commands); when it diverges
 //! again it is shrunk to the fewest commands that still do, and shown.
 //!
-//! `case` holds what is sent, `classic` makes it up, `play` sends it, `reply` makes two transcripts comparable,
-//! `known` says what may differ and why, `shrink` finds the smallest case. Another protocol is one more module beside
-//! `classic`, and one more way to read replies.
+//! `case` holds what is sent, `classic`, `meta` and `binary` make it up, `play` sends it, `reply` makes two transcripts comparable,
+//! `known` says what may differ and why, `shrink` finds the smallest case.
 
+mod binary;
 mod case;
 mod classic;
 #[path = "../common/mod.rs"]

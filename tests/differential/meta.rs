@@ -113,7 +113,7 @@ fn line(random: &mut Random, verb: &[u8], flags: &[Flag]) -> Command {
     let mut pieces = words(random, verb, None, flags);
     let end = finish_line(random, Vec::new(), false);
     pieces.extend(end.pieces);
-    Command { pieces }
+    Command { pieces, ..Command::default() }
 }
 
 fn set(random: &mut Random) -> Command {
@@ -126,7 +126,7 @@ fn set(random: &mut Random) -> Command {
     };
     let mut pieces = words(random, b"ms", Some(length.as_bytes()), &SET);
     pieces.push(Piece::Bytes([b"\r\n", &value[..], b"\r\n"].concat()));
-    Command { pieces }
+    Command { pieces, ..Command::default() }
 }
 
 /// The words of a line.

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use crate::case::{Case, cut};
+use crate::binary;
+use crate::case::{Case, Protocol, cut};
 use crate::common::{DEADLINE, Server, is_memcached};
-use crate::known::{self, Version};
-use crate::reply::{DoubleLineEnd, Uniques, comparable};
+use crate::known::Version;
+use crate::reply::{DoubleLineEnd, Uniques, comparable, comparable_binary};
 
 /// Lets a server see a cut before the next write; nothing tells us from outside that it has read.
 const CUT_PAUSE: Duration = Duration::from_micros(200);
@@ -111,19 +112,27 @@ fn first_difference(theirs: &[Transcript], ours: &[Transcript]) -> String {
 }
 
 /// Plays a case on a fresh server.
-fn play(binary: &Path, case: &Case) -> Vec<Transcript> {
-    let server = Server::start_binary(binary, &ARGUMENTS);
-    let quirk = if is_memcached(binary) { DoubleLineEnd::Drop } else { DoubleLineEnd::Keep };
+fn play(path: &Path, case: &Case) -> Vec<Transcript> {
+    let (more_arguments, tail): (&[&str], _) = match case.protocol {
+        Protocol::Text => (&[], TAIL.to_vec()),
+        Protocol::Binary => (&["-B", "binary"], binary::tail()),
+        Protocol::BinaryWithoutCas => (&["-B", "binary", "-C"], binary::tail()),
+    };
+    let server = Server::start_binary(path, &[&ARGUMENTS, more_arguments].concat());
+    let quirk = if is_memcached(path) { DoubleLineEnd::Drop } else { DoubleLineEnd::Keep };
     let mut uniques = Uniques::default();
     let mut transcripts = Vec::new();
     for commands in case.connections() {
         let mut bytes: Vec<u8> = commands.iter().flat_map(|command| command.render(|key| uniques.of(key))).collect();
-        if !known::must_come_last(&commands.last().expect("a connection has commands").render(|_| Vec::new())) {
-            bytes.extend_from_slice(TAIL);
+        if case.may_go_on(commands.last().expect("a connection has commands")) {
+            bytes.extend_from_slice(&tail);
         }
         // Uniques of another length move the cuts a little; each is still a cut at a random place.
         let stream = converse(server.address(), &cut(&bytes, case.cuts_seed));
-        transcripts.push(comparable(&stream, &mut uniques, quirk));
+        transcripts.push(match case.protocol {
+            Protocol::Text => comparable(&stream, &mut uniques, quirk),
+            Protocol::Binary | Protocol::BinaryWithoutCas => comparable_binary(&stream, &mut uniques),
+        });
     }
     transcripts
 }

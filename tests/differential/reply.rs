@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::binary::VERSION;
+
 /// The CAS uniques one server has shown: which key has which, and each one's place in order of appearance.
 #[derive(Default)]
 pub(crate) struct Uniques {
@@ -59,6 +61,33 @@ pub(crate) fn comparable(stream: &[u8], uniques: &mut Uniques, double_line_end: 
         } else {
             replies.push(line.to_vec());
         }
+    }
+    replies
+}
+
+/// Splits a stream of binary replies, with the version hidden and each unique replaced by its place. The last byte of
+/// the opaque is the key's.
+pub(crate) fn comparable_binary(stream: &[u8], uniques: &mut Uniques) -> Vec<Vec<u8>> {
+    let mut replies: Vec<Vec<u8>> = Vec::new();
+    let mut rest = stream;
+    while let Some((&header, behind)) = rest.split_first_chunk::<24>() {
+        let [.., b3, b2, b1, b0, _, _, _, key, _, _, _, _, _, _, _, _] = header;
+        let body_len = u32::from_be_bytes([b3, b2, b1, b0]) as usize;
+        let (body, behind) = behind.split_at(body_len.min(behind.len()));
+        rest = behind;
+        let mut reply = header[..16].to_vec();
+        match u64::from_be_bytes(header[16..].try_into().expect("eight bytes")) {
+            0 => reply.extend_from_slice(b" 0 "),
+            unique => {
+                let place = uniques.learn(&[key], unique.to_string().as_bytes());
+                reply.extend_from_slice(format!(" #{place} ").as_bytes());
+            }
+        }
+        reply.extend_from_slice(if header[1] == VERSION { b"*" } else { body });
+        replies.push(reply);
+    }
+    if !rest.is_empty() {
+        replies.push(rest.to_vec());
     }
     replies
 }

@@ -1,26 +1,33 @@
-"""pylibmc (libmemcached and Cyrus, which take the strongest mechanism that is offered) against the server on the port given
-as argument; the second one says which mechanism that is."""
+"""pylibmc (libmemcached and Cyrus SASL) against the server on a port: `pylibmc_client.py MECHANISMS PORT`.
+
+The first word is only for the names of the checks.
+"""
 
 import sys
 
 import pylibmc
 
-from checks import Checks
+from logins import PASSWORD, USER, Checks, outcome
 
-port, mechanism = sys.argv[1:3]
-check = Checks(f"pylibmc by {mechanism}")
+mechanisms, port = sys.argv[1:]
+check = Checks(f"pylibmc, {mechanisms}:")
 
 
-def log_in(**login):
+def round_trip(**login):
+    """Sets and reads a value with one login."""
     client = pylibmc.Client([f"127.0.0.1:{port}"], binary=True, **login)
-    try:
-        return client.set("k", b"value") and client.get("k")
-    except pylibmc.Error as error:
-        return type(error).__name__
+    client.set("pylibmc", b"value", time=60)
+    return client.get("pylibmc")
 
 
-check.that("right password", log_in(username="app", password="se cret:x"), b"value")
-check.that("wrong password", log_in(username="app", password="wrong") == b"value", False)
-check.that("unknown user", log_in(username="nobody", password="se cret:x") == b"value", False)
-check.that("no password", log_in() == b"value", False)
+def refused(name, error, **login):
+    """The login fails, with the client's own error."""
+    got = outcome(round_trip, **login)
+    check.that(f"{name} is refused", error if isinstance(got, error) else got, error)
+
+
+check.that("right password", outcome(round_trip, username=USER, password=PASSWORD), b"value")
+refused("wrong password", pylibmc.Error, username=USER, password=f"{PASSWORD}x")
+refused("unknown user", pylibmc.Error, username=f"{USER}x", password=PASSWORD)
+refused("no password", pylibmc.Error)
 check.end()

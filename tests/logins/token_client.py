@@ -1,111 +1,136 @@
-"""Tokens that PyJWT signs, against the server on the port given as argument; the private keys are in the directory that
-is the second one. `token_client.py --keys DIRECTORY` makes them, and the key set for the server."""
+"""Tokens of PyJWT: `token_client.py DIRECTORY PORT`, with the keys of token_keys.py in the directory.
 
-import base64
+Each token goes in by OAUTHBEARER (RFC 7628) over both protocols, as bmemcached's password (PLAIN) and as emcache's
+(a `set` in text).
+"""
+
+import asyncio
 import json
-import os
+import logging
+import pathlib
 import sys
 import time
-from pathlib import Path
 
+import bmemcached
+import emcache
 import jwt
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from bmemcached.exceptions import MemcachedException
+from emcache.client_errors import AuthenticationError
 
-ISSUER, AUDIENCE = "https://issuer.example", "larder"
-KEYS = {
-    "RS256": lambda: rsa.generate_private_key(65537, 2048),
-    "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),
-    "EdDSA": ed25519.Ed25519PrivateKey.generate,
-}
+from logins import USER, BinarySasl, Checks, Refused, TextSasl, outcome
 
-
-def make_keys(directory):
-    rows = []
-    for algorithm, generate in KEYS.items():
-        key = generate()
-        pem = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        (directory / f"{algorithm}.pem").write_bytes(pem)
-        row = json.loads(jwt.get_algorithm_by_name(algorithm).to_jwk(key.public_key()))
-        rows.append(row | {"kid": algorithm, "use": "sig"})
-    (directory / "keys.json").write_text(json.dumps({"keys": rows}))
-
-
-if sys.argv[1] == "--keys":
-    make_keys(Path(sys.argv[2]))
-    sys.exit(0)
-
-import wire  # noqa: E402
-from checks import Checks  # noqa: E402
-
-port, directory = int(sys.argv[1]), Path(sys.argv[2])
-check = Checks("PyJWT")
-pems = {algorithm: (directory / f"{algorithm}.pem").read_bytes() for algorithm in KEYS}
-
-
-def token(algorithm="ES256", key=None, kid=None, **changes):
-    now = int(time.time())
-    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "app", "iat": now, "exp": now + 60} | changes
-    claims = {name: value for name, value in claims.items() if value is not None}
-    return jwt.encode(claims, key or pems[algorithm], algorithm, headers={"kid": kid or algorithm})
-
-
-def bearer(connection, text, user=""):
-    authzid = f"a={user}" if user else ""
-    message = f"n,{authzid},\x01auth=Bearer {text}\x01\x01".encode()
-    return connection.sasl("OAUTHBEARER", message, True)[0]
-
-
-def plain(connection, text, user="app"):
-    return connection.sasl("PLAIN", f"\0{user}\0{text}".encode(), True)[0]
-
-
-for kind in (wire.Binary, wire.Text):
-    way = kind.__name__.lower()
-    for algorithm in KEYS:
-        connection = kind(port)
-        check.that(f"{algorithm} over {way}", bearer(connection, token(algorithm)), wire.DONE)
-        check.that(f"{algorithm} over {way} works", connection.works(), True)
-    check.that(f"as PLAIN's password over {way}", plain(kind(port), token()), wire.DONE)
-    check.that(f"as another's password over {way}", plain(kind(port), token(), "admin"), wire.FAILED)
-    check.that(f"with its user as authzid over {way}", bearer(kind(port), token(), "app"), wire.DONE)
-    check.that(f"with another authzid over {way}", bearer(kind(port), token(), "admin"), wire.FAILED)
-check.that("as the password of a set", wire.Text(port).token("app", token()), True)
-
+logging.disable(logging.CRITICAL)  # emcache's own log of refused logins
+directory, port = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+check = Checks("token")
 now = int(time.time())
-stranger = ec.generate_private_key(ec.SECP256R1()).private_bytes(
-    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-good = token()
-signature = good.rsplit(".", 1)[1]
-part = lambda value: base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
-unsigned = {"iss": ISSUER, "aud": AUDIENCE, "sub": "app", "exp": now + 60}
-public = json.loads((directory / "keys.json").read_text())["keys"][1]
-refused = {
-    "expired": token(exp=now - 1),
-    "without an end": token(exp=None),
-    "not valid yet": token(nbf=now + 600),
-    "wrong audience": token(aud="other"),
-    "wrong issuer": token(iss="https://other.example"),
-    "wrong key": token(key=stranger),
-    "unknown key": token(kid="other"),
-    "key of another algorithm": token("EdDSA", kid="ES256"),
-    "changed signature": good[:-len(signature)] + ("A" if signature[0] != "A" else "B") + signature[1:],
-    "alg none": f"{part({'alg': 'none'})}.{part(unsigned)}.",
-    "alg none with a signature": f"{part({'alg': 'none', 'kid': 'ES256'})}.{part(unsigned)}.{signature}",
-    "signed with a part of the public key": jwt.encode(unsigned, public["x"], "HS256", headers={"kid": "ES256"}),
-    "without a subject": token(sub=None),
-    "of a user without rights": token(sub="guest"),
-    "nonsense": "eyJhbGciOiJFUzI1NiJ9.e30.AAAA",
+
+
+def claims(**changes):
+    usual = {"iss": "https://issuer.example", "aud": "larder", "sub": USER, "iat": now, "exp": now + 600}
+    return {name: value for name, value in (usual | changes).items() if value is not None}
+
+
+def signed(algorithm="ES256", key=None, kid=None, **changes):
+    pem = (directory / f"{key or algorithm}.pem").read_bytes()
+    return jwt.encode(claims(**changes), pem, algorithm=algorithm, headers={"kid": kid or key or algorithm})
+
+
+def bearer_on(connection, user, token):
+    """OAUTHBEARER, with the client's 0x01 after the server's error."""
+    step = connection.login("OAUTHBEARER")
+    challenge = step(f"n,a={user},\x01auth=Bearer {token}\x01\x01".encode())
+    if challenge is not None:
+        assert json.loads(challenge)["status"] == "invalid_token", challenge
+        step(b"\x01")
+        raise AssertionError("the login went on after an error")
+
+
+def bearer(connect, user, token):
+    connection = connect(port)
+    bearer_on(connection, user, token)
+    return connection.round_trip()
+
+
+def by_plain(user, token):
+    client = bmemcached.Client((f"127.0.0.1:{port}",), user, token)
+    client.set("token", "value", time=60)
+    return client.get("token")
+
+
+def by_set(user, token):
+    async def round_trip():
+        client = await emcache.create_client(
+            [emcache.MemcachedHostAddress("127.0.0.1", port)], timeout=5.0, username=user, password=token
+        )
+        try:
+            await client.set(b"token", b"value", exptime=60)
+            return (await client.get(b"token")).value
+        finally:
+            await client.close()
+
+    return asyncio.run(round_trip())
+
+
+WAYS = {
+    "OAUTHBEARER, binary": (lambda *login: bearer(BinarySasl, *login), b"value"),
+    "OAUTHBEARER, text": (lambda *login: bearer(TextSasl, *login), b"value"),
+    "PLAIN, bmemcached": (by_plain, "value"),
+    "set, emcache": (by_set, b"value"),
 }
-for name, text in refused.items():
-    check.that(f"{name} is refused", bearer(wire.Binary(port), text), wire.FAILED)
-    check.that(f"{name} is refused as a password", wire.Text(port).token("app", text), False)
-guest = wire.Text(port)
-check.that("a scope gives rights", bearer(guest, token(sub="guest", scope="larder:read larder:write larder:prefix=wire")), wire.DONE)
-check.that("and they hold", guest.works(), True)
-check.that("to its prefix", guest.say(b"get other\r\n"), b"CLIENT_ERROR unauthorized\r\n")
-brief = wire.Text(port)
-check.that("a token of two seconds", bearer(brief, token(exp=int(time.time()) + 2)), wire.DONE)
-check.that("ends the connection with its life", brief.file.read(), b"")
+
+
+def is_refusal(got):
+    """The client's own error for a refused login."""
+    return isinstance(got, (Refused, AuthenticationError)) or (isinstance(got, MemcachedException) and got.code == 0x20)
+
+
+
+good = signed()
+head, body, signature = good.split(".")
+other_body = signed(sub="somebody").split(".")[1]
+public = json.loads((directory / "keys.json").read_text())["keys"][1]
+
+ACCEPTED = {
+    "RS256": (USER, signed("RS256")),
+    "ES256": (USER, good),
+    "EdDSA": (USER, signed("EdDSA")),
+    "of several audiences": (USER, signed(aud=["other", "larder"])),
+    "of a user not listed, with rights in its scope": ("guest", signed(sub="guest", scope="larder:read larder:write")),
+}
+REFUSED = {
+    "expired": (USER, signed(exp=now - 5)),
+    "without an expiry": (USER, signed(exp=None)),
+    "not yet valid": (USER, signed(nbf=now + 300)),
+    "for another audience": (USER, signed(aud="other")),
+    "of another issuer": (USER, signed(iss="https://other.example")),
+    "of an unknown key": (USER, signed("ES256", key="stranger")),
+    "of a key for another algorithm": (USER, signed("EdDSA", kid="ES256")),
+    "of an unknown key under a known name": (USER, signed("ES256", key="stranger", kid="ES256")),
+    "with a changed signature": (USER, f"{head}.{body}.{('B' if signature[0] == 'A' else 'A') + signature[1:]}"),
+    "with changed claims": (USER, f"{head}.{other_body}.{signature}"),
+    "with alg none": (USER, jwt.encode(claims(), None, algorithm="none", headers={"kid": "ES256"})),
+    "with a part of the public key as HMAC secret": (
+        USER,
+        jwt.encode(claims(), public["x"], algorithm="HS256", headers={"kid": "ES256"}),
+    ),
+    "without a subject": (USER, signed(sub=None)),
+    "of another user": (USER, signed(sub="guest", scope="larder:read larder:write")),
+    "of a user not listed, without rights": ("guest", signed(sub="guest")),
+}
+
+for way, (log_in, value) in WAYS.items():
+    for name, login in ACCEPTED.items():
+        check.that(f"{name}: {way}", outcome(log_in, *login), value)
+    for name, login in REFUSED.items():
+        got = outcome(log_in, *login)
+        check.that(f"{name} is refused: {way}", "refused" if is_refusal(got) else got, "refused")
+
+guest = TextSasl(port)
+scope = "larder:read larder:write larder:prefix=text"
+check.that("a scope with a prefix", outcome(bearer_on, guest, "guest", signed(sub="guest", scope=scope)), None)
+check.that("its keys", outcome(guest.round_trip), b"value")
+check.that("no others", guest.line(b"get other\r\n"), b"CLIENT_ERROR unauthorized\r\n")
+brief = TextSasl(port)
+check.that("a token of two seconds", outcome(bearer_on, brief, USER, signed(exp=int(time.time()) + 2)), None)
+check.that("ends the connection with its life", outcome(brief.stream.read), b"")
 check.end()

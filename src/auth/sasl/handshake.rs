@@ -20,6 +20,8 @@ pub struct Handshake {
     mechanism: Mechanism,
     users: Arc<Users>,
     secret: Zeroizing<[u8; 32]>,
+    /// Who SCRAM's first message says the client is.
+    name: Option<String>,
     state: State,
 }
 
@@ -61,7 +63,18 @@ impl Handshake {
     /// Begins a login. `users` is the table of this moment; `secret` keys the challenges for users who do not exist,
     /// so that they are the same each time, and should last longer than the process.
     pub fn begin(mechanism: Mechanism, users: Arc<Users>, secret: &[u8; 32]) -> Handshake {
-        Handshake { mechanism, users, secret: Zeroizing::new(*secret), state: State::Start { asked: false } }
+        Handshake {
+            mechanism,
+            users,
+            secret: Zeroizing::new(*secret),
+            name: None,
+            state: State::Start { asked: false },
+        }
+    }
+
+    /// Who the client has said it is, where it did so before its proof.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     /// One message of the client, of at most [`MESSAGE_MAX`] bytes; `None` if the client begins without one.
@@ -82,7 +95,7 @@ impl Handshake {
         }
     }
 
-    fn advance(&self, state: State, message: Option<&[u8]>) -> Result<(State, Step), Why> {
+    fn advance(&mut self, state: State, message: Option<&[u8]>) -> Result<(State, Step), Why> {
         match (state, message) {
             (State::Start { asked: false }, None) if self.mechanism != Mechanism::Login => {
                 Ok((State::Start { asked: true }, Step::Challenge(Vec::new())))
@@ -103,7 +116,7 @@ impl Handshake {
         }
     }
 
-    fn first(&self, message: &[u8]) -> Result<(State, Step), Why> {
+    fn first(&mut self, message: &[u8]) -> Result<(State, Step), Why> {
         if let Some(hash) = self.mechanism.hash() {
             return self.challenge(hash, message);
         }
@@ -117,8 +130,9 @@ impl Handshake {
     }
 
     /// The challenge to SCRAM's first message.
-    fn challenge(&self, hash: Hash, message: &[u8]) -> Result<(State, Step), Why> {
+    fn challenge(&mut self, hash: Hash, message: &[u8]) -> Result<(State, Step), Why> {
         let first = ClientFirst::parse(message)?;
+        self.name = Some(first.name.to_string());
         // Made for everybody, so that time does not tell who exists.
         let fake = Verifier::fake(&self.secret, &first.name, self.users.iterations);
         let user = self.users.by_name.get(&*first.name);

@@ -1,0 +1,130 @@
+//! Who may connect: `--allow`, `--deny`, `--access-file`, over real sockets. Clients of one machine have many addresses:
+//! all of 127.0.0.0/8 are its own.
+
+#[path = "common/mod.rs"]
+mod common;
+
+use std::io::{ErrorKind, Read as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
+
+use common::{Client, DEADLINE, Server};
+
+/// A connection from 127.0.0.`last`.
+fn connect(server: &Server, last: u8) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), 0)).into()).expect("an address of this machine");
+    socket.connect(&server.address().into()).expect("the kernel accepts");
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(DEADLINE)).expect("not zero");
+    stream
+}
+
+fn expect_served(server: &Server, last: u8) {
+    let mut client = Client::over(connect(server, last));
+    client.send_line("mn");
+    client.expect_line("MN");
+}
+
+/// Not a byte comes, and the connection ends.
+fn expect_turned_away(server: &Server, last: u8) {
+    let mut byte = [0];
+    match connect(server, last).read(&mut byte) {
+        Ok(count) => assert_eq!(count, 0, "got {byte:?}"),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+    }
+}
+
+#[test]
+fn who_is_denied_gets_no_byte() {
+    let server = Server::start(&["--deny", "127.0.0.2,127.0.1.0/24"]);
+    expect_turned_away(&server, 2);
+    expect_served(&server, 1);
+    expect_served(&server, 3);
+}
+
+#[test]
+fn where_some_are_allowed_nobody_else_is() {
+    let server = Server::start(&["--allow", "127.0.0.0/30", "--allow", "127.0.0.9", "--deny", "127.0.0.2"]);
+    expect_served(&server, 1);
+    expect_served(&server, 9);
+    expect_turned_away(&server, 2);
+    expect_turned_away(&server, 4);
+    server.await_stderr("connection denied address=127.0.0.2");
+}
+
+#[test]
+fn the_file_is_read_again_when_it_changes() {
+    let directory = tempfile::tempdir().expect("a new directory");
+    let path = directory.path().join("access");
+    let write = |text: &str| std::fs::write(&path, text).expect("our own file");
+    write("allow 127.0.0.1\n");
+    let server = Server::start(&["--access-file", path.to_str().expect("UTF-8"), "-v"]);
+    expect_served(&server, 1);
+    expect_turned_away(&server, 2);
+    write("allow 127.0.0.1\nallow 127.0.0.2\n");
+    server.await_stderr("access list read again allow=2 deny=0");
+    expect_served(&server, 2);
+    write("allow 127.0.0.3\nallow everyone\n");
+    server.await_stderr("line=2");
+    expect_served(&server, 2);
+    expect_turned_away(&server, 3);
+    write("\n");
+    server.await_stderr("names no network");
+    expect_turned_away(&server, 3);
+}
+
+#[test]
+fn datagrams_are_looked_at_as_well() {
+    let free = UdpSocket::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
+    let server = Server::start(&["-U", &free.to_string(), "--deny", "127.0.0.2"]);
+    let request = b"\0\x07\0\0\0\x01\0\0mn\r\n";
+    let ask = |last: u8| {
+        let socket = UdpSocket::bind((Ipv4Addr::new(127, 0, 0, last), 0)).expect("an address of this machine");
+        socket.send_to(request, (IpAddr::from([127, 0, 0, 1]), free)).expect("sent");
+        socket
+    };
+    let denied = ask(2);
+    // Its datagram was there before this one.
+    let allowed = ask(1);
+    allowed.set_read_timeout(Some(DEADLINE)).expect("not zero");
+    let mut reply = [0; 64];
+    let count = allowed.recv(&mut reply).expect("an answer");
+    assert_eq!(&reply[8..count], b"MN\r\n");
+    denied.set_read_timeout(Some(Duration::from_millis(1))).expect("not zero");
+    assert!(denied.recv(&mut reply).is_err());
+    drop(server);
+}
+
+#[test]
+fn connections_that_are_turned_away_cost_no_memory() {
+    let server = Server::start(&["--deny", "127.0.0.2"]);
+    expect_served(&server, 1);
+    for _ in 0..100 {
+        expect_turned_away(&server, 2);
+    }
+    let before = server.memory_bytes("VmRSS");
+    for _ in 0..5_000 {
+        expect_turned_away(&server, 2);
+    }
+    let grown = server.memory_bytes("VmRSS").saturating_sub(before);
+    assert!(grown < 1 << 20, "{grown} bytes for connections that are gone");
+    let mut client = Client::over(connect(&server, 1));
+    assert_eq!(client.statistic("", "curr_connections").as_deref(), Some("1"), "this client");
+}
+
+#[test]
+fn a_wrong_list_is_refused_at_start() {
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new(common::server_path()).args(arguments).output().expect("it runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (status, line) = run(&["--allow", "10.0.0.0/8,everyone"]);
+    assert_eq!(status, Some(64));
+    assert_eq!(line, "larder: --allow \"10.0.0.0/8,everyone\" has what is no network; give such as 10.0.0.0/8,::1\n");
+    let (status, line) = run(&["-p", "-1", "--access-file", "/nowhere/at/all"]);
+    assert_eq!(status, Some(1));
+    assert!(line.contains("larder: access_file=/nowhere/at/all: cannot be read: "), "{line}");
+}

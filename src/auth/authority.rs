@@ -226,6 +226,12 @@ impl Authority {
         }
     }
 
+    /// Whether an identity that came in some time ago is still that of an administrator.
+    pub fn is_still_admin(&self, identity: &Identity, unix_secs: u64) -> bool {
+        let is_over = matches!(identity.proof, Proof::Token { expires, .. } if expires <= unix_secs);
+        !is_over && self.renew(identity).is_some_and(|identity| identity.rights.admin)
+    }
+
     /// The identity as it is after the users have changed; `None` when it is none any more.
     pub fn renew(&self, identity: &Identity) -> Option<Identity> {
         let users = self.users();

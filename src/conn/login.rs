@@ -501,6 +501,11 @@ impl Session {
         self.standing.allows(demand) || self.login.as_ref().is_none_or(|login| login.allows(demand))
     }
 
+    /// Who is logged in.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.login.as_ref()?.member()
+    }
+
     /// Whether what arrives may be a secret, which must not stay in any buffer.
     pub fn hears_secrets(&self) -> bool {
         self.standing.is_out()

@@ -20,12 +20,17 @@ use mio::event::Event as Readiness;
 use mio::{Events, Interest, Poll, Token};
 
 use super::mailbox::{Mailbox, Socket};
+use crate::auth::user::Identity;
+use crate::clock::Seconds;
 use crate::protocol::text::reply::line::OK;
 use crate::shared::Shared;
 use crate::watch::{Batch, CloseReason, Event, Line, Seat, WATCHERS_MAX};
 
 /// Time between two looks while there are events.
 const PAUSE: Duration = Duration::from_millis(5);
+
+/// How often it is looked who may still watch, where a login is asked for.
+const EXPEL_PERIOD: Duration = Duration::from_secs(1);
 
 /// Room that a line must leave in a watcher's buffer for the line that tells how many were skipped.
 const SKIPPED_LINE_BYTES_MAX: usize = 128;
@@ -43,6 +48,8 @@ pub struct Newcomer {
     pub fd: i32,
     /// Its right to watch.
     pub seat: Seat,
+    /// Who it is, where a login was asked for.
+    pub identity: Option<Identity>,
 }
 
 #[derive(Debug)]
@@ -87,9 +94,10 @@ impl WatchThread {
             let _ = alarm.wake();
         });
         let inbox = Arc::clone(&mailbox);
-        let thread = std::thread::Builder::new()
-            .name("watch".to_owned())
-            .spawn(move || Loop { shared, poll, inbox, watchers: Default::default(), batch: Batch::default() }.run())?;
+        let thread = std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
+            let (watchers, batch) = Default::default();
+            Loop { shared, poll, inbox, watchers, batch, expelled: 0 }.run();
+        })?;
         Ok(WatchThread { watchers: Watchers { mailbox }, thread })
     }
 
@@ -119,6 +127,8 @@ struct Loop {
     inbox: Arc<Mailbox<Message>>,
     watchers: [Option<Watcher>; WATCHERS_MAX],
     batch: Batch,
+    /// When it was last looked who may still watch.
+    expelled: Seconds,
 }
 
 impl Loop {
@@ -142,14 +152,36 @@ impl Loop {
             for event in events.iter().filter(|event| event.token() != MAILBOX) {
                 self.on_event(event);
             }
+            self.expel();
             self.deliver();
             timeout = if self.batch.is_empty() && self.shared.watch.may_sleep() { None } else { Some(PAUSE) };
-            if timeout.is_none() && self.watchers.iter().all(Option::is_none) {
+            let nobody = self.watchers.iter().all(Option::is_none);
+            if timeout.is_none() && nobody {
                 self.batch = Batch::default();
+            } else if timeout.is_none() && self.shared.authority.is_some() {
+                timeout = Some(EXPEL_PERIOD);
             }
         }
         for at in 0..WATCHERS_MAX {
             self.close(at, CloseReason::Shutdown);
+        }
+    }
+
+    /// Closes, once a second, connections of users who are no administrators any more.
+    fn expel(&mut self) {
+        let now = self.shared.clock.now();
+        if self.expelled == now {
+            return;
+        }
+        self.expelled = now;
+        let shared = Arc::clone(&self.shared);
+        let Some(authority) = &shared.authority else { return };
+        let unix_secs = u64::try_from(shared.clock.unix(now)).unwrap_or(0);
+        for at in 0..WATCHERS_MAX {
+            let identity = self.watchers[at].as_ref().and_then(|watcher| watcher.newcomer.identity.as_ref());
+            if identity.is_some_and(|identity| !authority.is_still_admin(identity, unix_secs)) {
+                self.close(at, CloseReason::Error);
+            }
         }
     }
 
@@ -297,7 +329,7 @@ mod tests {
         ours.set_nonblocking(true).expect("non-blocking");
         let socket = Socket::Unix(mio::net::UnixStream::from_std(ours));
         let seat = Watch::new(1, 1 << 10).seat(WatchKinds::FETCHERS).expect("a seat");
-        (Watcher::new(Newcomer { socket, peer: None, fd: -1, seat }, waiting_max), theirs)
+        (Watcher::new(Newcomer { socket, peer: None, fd: -1, seat, identity: None }, waiting_max), theirs)
     }
 
     fn line(text: &[u8]) -> Line<'_> {

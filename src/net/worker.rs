@@ -475,6 +475,7 @@ impl Loop {
     fn hand_over(&mut self, id: usize) {
         let Some(Some(connection)) = self.connections.get_mut(id) else { return };
         let Some(seat) = connection.session.take_seat() else { return };
+        let identity = connection.session.identity().cloned();
         let deregistered = connection.socket.deregister(self.poll.registry());
         if let Err(error) = deregistered {
             log::error!("cannot leave fd={} to the watch thread: {error}", connection.fd);
@@ -484,7 +485,7 @@ impl Loop {
         self.vacant.push(id);
         let Connection { socket, peer, fd, last_command, .. } = connection;
         self.shared.roster.note(fd, Activity::Watch, last_command);
-        self.watchers.admit(Newcomer { socket, peer, fd, seat });
+        self.watchers.admit(Newcomer { socket, peer, fd, seat, identity });
     }
 
     fn close(&mut self, id: usize) {

@@ -63,6 +63,18 @@ fn whoever_is_gone_is_put_out() {
 }
 
 #[test]
+fn whoever_watches_and_may_no_more_is_put_out() {
+    let users = Users::usual();
+    let server = users.serve(&["-v"]);
+    let mut watcher = text_client(&server, "admin");
+    watcher.send_line("watch connevents");
+    watcher.expect_line("OK");
+    users.passwd(&["rights", "admin", "--rights", "read"], "");
+    server.await_stderr("users read again");
+    while watcher.next_line().is_some() {}
+}
+
+#[test]
 fn a_changed_password_ends_what_it_opened() {
     let users = Users::usual();
     let server = users.serve(&["-v"]);

@@ -67,6 +67,16 @@ impl Client {
         line
     }
 
+    /// Takes one line without its LF; `None` at the end of the connection.
+    pub(crate) fn next_line(&mut self) -> Option<Vec<u8>> {
+        while !self.received.contains(&b'\n') {
+            if !self.receive() {
+                return None;
+            }
+        }
+        Some(self.lf_line())
+    }
+
     /// Takes one line without its LF, as the lines of `watch` end.
     pub(crate) fn lf_line(&mut self) -> Vec<u8> {
         let mut looked_at = 0;

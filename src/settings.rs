@@ -5,8 +5,8 @@
 
 use std::path::PathBuf;
 
+use crate::auth::access_list::AccessList;
 use crate::auth::sasl::Mechanism;
-use crate::net::access_list::AccessList;
 use crate::net::listen_spec::ListenSpec;
 
 /// Which protocols a listener accepts (`-B`).

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 
+use crate::auth::access_list::Access;
 use crate::auth::authority::Authority;
 use crate::clock::Clock;
 use crate::command::LruShares;
 use crate::crawler::Crawler;
-use crate::net::access_list::Access;
 use crate::net::roster::Roster;
 use crate::settings::Settings;
 use crate::stats::counters::WorkerCounters;
@@ -116,7 +116,7 @@ impl Shared {
     /// # Errors
     /// When the store's memory cannot be reserved.
     pub fn new(settings: Settings) -> io::Result<Shared> {
-        let access = Access::new(settings.access.clone(), None).map_err(io::Error::other)?;
+        let access = Access::of_flags(settings.access.clone());
         Shared::with_doors(settings, access, None)
     }
 

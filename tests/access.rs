@@ -131,4 +131,14 @@ fn a_wrong_list_is_refused_at_start() {
     let (status, line) = run(&["-p", "-1", "--access-file", "/nowhere/at/all"]);
     assert_eq!(status, Some(1));
     assert!(line.contains("larder: access_file=/nowhere/at/all: cannot be read: "), "{line}");
+    // These would never end, or never begin.
+    let directory = tempfile::tempdir().expect("a new directory");
+    let pipe = directory.path().join("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::from(0o600), 0)
+        .expect("a pipe");
+    for path in ["/dev/zero", pipe.to_str().expect("UTF-8")] {
+        let (status, line) = run(&["-p", "-1", "--access-file", path]);
+        assert_eq!(status, Some(1));
+        assert!(line.contains(": is no regular file; give one"), "{line}");
+    }
 }

@@ -18,8 +18,7 @@ const STRANGERS: &[(&str, &[&str])] =
     &[("protocol", &["sys", "slab", "store", "auth"]), ("auth", &["store", "watch"]), ("conn", &["slab"])];
 
 /// Small tables whose words both sides need; the code map names them.
-const TABLES: &[&str] =
-    &["crate::net::roster::", "crate::net::access_list::", "crate::net::worker::{READ_BUFFER_BYTES, READ_BYTES}"];
+const TABLES: &[&str] = &["crate::net::roster::", "crate::net::worker::{READ_BUFFER_BYTES, READ_BYTES}"];
 
 /// Where unsafe code may stand: the slab's memory and the edge to the operating system.
 const UNSAFE_FOLDERS: &[&str] = &["src/slab/", "src/sys/"];

@@ -1,5 +1,6 @@
 //! Who may do what: users, rights, the SASL handshake. No wire format and no socket: the protocols are thin callers.
 
+pub mod access_list;
 pub mod authority;
 pub mod desk;
 pub mod fault;

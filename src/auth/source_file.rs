@@ -1,9 +1,11 @@
-//! One file of users or keys, read whole: what it is, who may touch it, and no copy left of what it holds.
+//! One file of users, keys or networks, read whole: what it is, who may touch it, whether it has changed, and no copy
+//! left of what it holds.
 
-use std::fs::{File, OpenOptions};
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -19,6 +21,7 @@ pub(super) enum Kind {
     AuthFile,
     Pwdb,
     TokenKeys,
+    AccessFile,
 }
 
 impl Kind {
@@ -28,14 +31,16 @@ impl Kind {
             Kind::AuthFile => "auth_file",
             Kind::Pwdb => "sasl_pwdb",
             Kind::TokenKeys => "token_keys",
+            Kind::AccessFile => "access_file",
         }
     }
 
-    /// The permission bits that no such file may have. Whoever can write a file of users can log in as anyone.
+    /// The permission bits that no such file may have. Whoever can write a file of users can log in as anyone, and whoever
+    /// can write a list of networks can let in any.
     fn refused_mode(self) -> u32 {
         match self {
             Kind::UsersFile => 0o006,
-            Kind::AuthFile | Kind::Pwdb | Kind::TokenKeys => 0o002,
+            Kind::AuthFile | Kind::Pwdb | Kind::TokenKeys | Kind::AccessFile => 0o002,
         }
     }
 
@@ -44,9 +49,47 @@ impl Kind {
     fn warned_mode(self) -> u32 {
         match self {
             Kind::AuthFile | Kind::Pwdb => 0o004,
-            Kind::UsersFile | Kind::TokenKeys => 0,
+            Kind::UsersFile | Kind::TokenKeys | Kind::AccessFile => 0,
         }
     }
+}
+
+/// Why a file does not count. One line: which file, which line of it, what is wrong; what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadError {
+    kind: Kind,
+    path: PathBuf,
+    fault: Fault,
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.kind.label(), self.path.display())?;
+        if let Some(line) = self.fault.line {
+            write!(f, " line={line}")?;
+        }
+        write!(f, ": {}", self.fault.text)
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+impl Fault {
+    /// This fault in that file.
+    pub(super) fn of(self, kind: Kind, path: &Path) -> LoadError {
+        LoadError { kind, path: path.to_owned(), fault: self }
+    }
+}
+
+/// What a file was at one time: equal as long as it was not written, replaced or given other permissions. Device, inode,
+/// length in bytes, and seconds and nanoseconds of the last write and of the last change of the inode.
+pub(super) type FileStamp = (u64, u64, u64, [i64; 4]);
+
+/// What the file is now; `None` when it is not there.
+pub(super) fn stamp(path: &Path) -> Option<FileStamp> {
+    let found = fs::metadata(path).ok()?;
+    let times = [found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec()];
+    Some((found.dev(), found.ino(), found.len(), times))
 }
 
 /// The contents of a regular file of a bearable size that strangers have no business with. The memory is wiped.

@@ -1,9 +1,6 @@
 //! The files that users come from, read together into one table, and whether they have changed since.
 
 use std::collections::HashMap;
-use std::fmt;
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +8,8 @@ use parking_lot::Mutex;
 
 use super::fault::Fault;
 use super::memcached_files::{PlainFormat, plain_users};
-use super::source_file::{Kind, read_file};
+pub use super::source_file::LoadError;
+use super::source_file::{FileStamp, Kind, read_file, stamp};
 use super::token::TokenRules;
 use super::user::{User, Users};
 use super::users_file::{TokenSource, UsersFile};
@@ -29,32 +27,9 @@ pub struct Sources {
     keys: Mutex<Option<PathBuf>>,
 }
 
-/// Why there is no table of users. One line: which file, which line of it, what is wrong; what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoadError {
-    kind: Kind,
-    path: PathBuf,
-    fault: Fault,
-}
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={}", self.kind.label(), self.path.display())?;
-        if let Some(line) = self.fault.line {
-            write!(f, " line={line}")?;
-        }
-        write!(f, ": {}", self.fault.text)
-    }
-}
-
-impl std::error::Error for LoadError {}
-
 /// What the files were at one time: equal as long as none of them was written, replaced or given other permissions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp(Vec<(PathBuf, Option<FileStamp>)>);
-
-/// Device, inode, length in bytes, and seconds and nanoseconds of the last write and of the last change of the inode.
-type FileStamp = (u64, u64, u64, [i64; 4]);
 
 impl Sources {
     /// Users come from these: the users file, the file of `-Y`, and that of `MEMCACHED_SASL_PWDB`.
@@ -107,7 +82,7 @@ impl Sources {
                 .into_iter()
                 .flatten()
                 .map(|path| {
-                    let stamp = file_stamp(&path);
+                    let stamp = stamp(&path);
                     (path, stamp)
                 })
                 .collect(),
@@ -122,12 +97,6 @@ pub fn systemd_users_file() -> Option<PathBuf> {
 
 fn credential(directory: &Path) -> Option<PathBuf> {
     Some(directory.join(CREDENTIAL_NAME)).filter(|path| path.exists())
-}
-
-impl Fault {
-    fn of(self, kind: Kind, path: &Path) -> LoadError {
-        LoadError { kind, path: path.to_owned(), fault: self }
-    }
 }
 
 /// The text of a users file, which still has to be parsed.
@@ -175,19 +144,13 @@ fn with_counts(user: User, previous: Option<&Users>) -> User {
     }
 }
 
-fn file_stamp(path: &Path) -> Option<FileStamp> {
-    let found = fs::metadata(path).ok()?;
-    let times = [found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec()];
-    Some((found.dev(), found.ino(), found.len(), times))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::auth::rights::Rights;
     use crate::auth::source_file::FILE_BYTES_MAX;
     use crate::auth::token::Verified;
-    use std::fs::File;
+    use std::fs::{self, File};
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     use std::sync::atomic::Ordering::Relaxed;
     use tempfile::TempDir;

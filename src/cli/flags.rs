@@ -8,8 +8,8 @@ use super::row::Group::{About, Logins, Memory, Network, Process, Requests};
 use super::row::Row;
 use super::word::Word;
 use super::{help, license_page, listen, options, version_line};
+use crate::auth::access_list::network;
 use crate::auth::sasl::Mechanism;
-use crate::net::access_list::network;
 use crate::settings::ProtocolChoice;
 
 /// Every flag of memcached 1.6.45 (builds with and without TLS, SASL, extstore and the proxy), and those of our own.

@@ -1,7 +1,6 @@
 //! Sockets and threads: listeners, the accept thread, workers. The only place that uses mio.
 
 pub mod acceptor;
-pub mod access_list;
 pub mod bind;
 mod complaints;
 mod connection;

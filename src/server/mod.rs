@@ -25,8 +25,8 @@ pub use failure::Failure;
 use signals::{Signals, Wish};
 use threads::{Ending, Threads};
 
+use crate::auth::access_list::Access;
 use crate::exit_status;
-use crate::net::access_list::Access;
 use crate::net::listen::{self, ListenSocket, Listener, UdpListener};
 use crate::net::port_file;
 use crate::net::udp;
@@ -152,8 +152,10 @@ impl Running {
 
 /// Who may connect.
 fn access(settings: &Settings) -> Result<Access, Failure> {
-    let file = settings.access_file.clone().map(|path| std::path::absolute(&path).unwrap_or(path));
-    Access::new(settings.access.clone(), file).map_err(|error| Failure::new(exit_status::FAILURE, error))
+    let flags = settings.access.clone();
+    let Some(path) = settings.access_file.clone() else { return Ok(Access::of_flags(flags)) };
+    Access::of_file(flags, std::path::absolute(&path).unwrap_or(path))
+        .map_err(|error| Failure::new(exit_status::FAILURE, error))
 }
 
 fn bind_network(settings: &Settings) -> Result<(Vec<Listener>, Vec<UdpListener>), Failure> {

@@ -1,18 +1,19 @@
 //! Who may connect at all: networks that are allowed and networks that are denied, from flags and from a file that may
 //! change. It is asked once for each connection, before a byte is read, and for each datagram.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use parking_lot::Mutex;
 
-/// The largest file that is read, in bytes.
-const FILE_BYTES_MAX: u64 = 1 << 20;
+use super::fault::Fault;
+use super::source_file::{FileStamp, Kind, LoadError, read_file, stamp};
+
+/// Networks in a list at most; each connection is compared with all of them.
+const NETWORKS_MAX: usize = 10_000;
 
 /// Networks. Whoever is denied stays outside; where any are allowed, so does everyone else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,24 +22,6 @@ pub struct AccessList {
     pub allow: Vec<IpNet>,
     /// `--deny`, and lines `deny` of the file.
     pub deny: Vec<IpNet>,
-}
-
-/// What is wrong with a line of the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Counted from 1; `None` when it is about the whole file.
-    pub line: Option<usize>,
-    /// What is wrong; what to do.
-    pub text: String,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(line) = self.line {
-            write!(f, " line={line}")?;
-        }
-        write!(f, ": {}", self.text)
-    }
 }
 
 /// A network in CIDR notation, or one address. IPv4 networks stand for themselves in IPv6 as well (RFC 4291 section
@@ -70,7 +53,7 @@ impl AccessList {
         let mut list = AccessList::default();
         for (index, line) in text.lines().enumerate() {
             let mut words = line.split('#').next().unwrap_or("").split_whitespace();
-            let fault = |text: &str| Fault { line: Some(index + 1), text: text.to_owned() };
+            let fault = |text: &str| Fault::on(index + 1, text);
             let Some(word) = words.next() else { continue };
             let networks = match word {
                 "allow" => &mut list.allow,
@@ -83,7 +66,10 @@ impl AccessList {
             networks.push(network(text).ok_or_else(|| fault("has no network; write one such as 10.0.0.0/8"))?);
         }
         if list.is_open() {
-            return Err(Fault { line: None, text: "names no network, so everyone could connect; name one".to_owned() });
+            return Err(Fault::whole("names no network, so everyone could connect; name one"));
+        }
+        if list.allow.len() + list.deny.len() > NETWORKS_MAX {
+            return Err(Fault::whole(format!("names more than {NETWORKS_MAX} networks; join some")));
         }
         Ok(list)
     }
@@ -95,22 +81,25 @@ pub struct Access {
     flags: AccessList,
     file: Option<PathBuf>,
     /// What the file was like when it was read last. Held while it is read.
-    stamp: Mutex<Option<Stamp>>,
+    seen: Mutex<Option<FileStamp>>,
     list: ArcSwap<AccessList>,
 }
 
-/// Length and time of the last change.
-type Stamp = (u64, SystemTime);
-
 impl Access {
-    /// The list of these flags and this file.
+    /// The list of these flags.
+    pub fn of_flags(flags: AccessList) -> Access {
+        let list = ArcSwap::from_pointee(flags.clone());
+        Access { flags, file: None, seen: Mutex::new(None), list }
+    }
+
+    /// The list of these flags and of this file.
     ///
     /// # Errors
-    /// One line: the file cannot be read, or which line of it is wrong.
-    pub fn new(flags: AccessList, file: Option<PathBuf>) -> Result<Access, String> {
-        let stamp = Mutex::new(file.as_deref().and_then(stamp));
-        let list = together(&flags, file.as_deref())?;
-        Ok(Access { flags, file, stamp, list: ArcSwap::from_pointee(list) })
+    /// The file cannot be read, or a line of it is wrong.
+    pub fn of_file(flags: AccessList, file: PathBuf) -> Result<Access, LoadError> {
+        let seen = Mutex::new(stamp(&file));
+        let list = ArcSwap::from_pointee(together(&flags, &file)?);
+        Ok(Access { flags, file: Some(file), seen, list })
     }
 
     /// Whether this address may connect.
@@ -126,10 +115,11 @@ impl Access {
 
     /// Reads the file again. If there is a fault in it, the list stays as it is.
     pub fn reload(&self) {
-        let mut seen = self.stamp.lock();
+        let Some(path) = &self.file else { return };
+        let mut seen = self.seen.lock();
         // Taken before: what changes while it is read is read again.
-        *seen = self.file.as_deref().and_then(stamp);
-        match together(&self.flags, self.file.as_deref()) {
+        *seen = stamp(path);
+        match together(&self.flags, path) {
             Ok(list) => {
                 log::info!("access list read again allow={} deny={}", list.allow.len(), list.deny.len());
                 self.list.store(Arc::new(list));
@@ -140,34 +130,23 @@ impl Access {
 
     /// Does so if the file has changed.
     pub fn reload_if_changed(&self) {
-        let Some(path) = self.file.as_deref() else { return };
-        let changed = *self.stamp.lock() != stamp(path);
+        let changed = self.file.as_deref().is_some_and(|path| *self.seen.lock() != stamp(path));
         if changed {
             self.reload();
         }
     }
 }
 
-fn together(flags: &AccessList, file: Option<&Path>) -> Result<AccessList, String> {
+fn together(flags: &AccessList, path: &Path) -> Result<AccessList, LoadError> {
+    let text = |bytes: &[u8]| std::str::from_utf8(bytes).map(str::to_owned);
+    let not_text = |_| Fault::whole("this is not UTF-8; save the file as UTF-8");
+    let bytes = read_file(Kind::AccessFile, path);
+    let read = bytes.and_then(|bytes| text(&bytes).map_err(not_text)).and_then(|text| AccessList::parse(&text));
+    let read = read.map_err(|fault| fault.of(Kind::AccessFile, path))?;
     let mut list = flags.clone();
-    if let Some(path) = file {
-        let said = |fault: &dyn fmt::Display| format!("access_file={}{fault}", path.display());
-        let unreadable = |error| said(&format_args!(": cannot be read: {error}; give a file that the server can read"));
-        let length = std::fs::metadata(path).map_err(unreadable)?.len();
-        if length > FILE_BYTES_MAX {
-            return Err(said(&format_args!(": is longer than {FILE_BYTES_MAX} bytes; make it shorter")));
-        }
-        let text = std::fs::read_to_string(path).map_err(unreadable)?;
-        let read = AccessList::parse(&text).map_err(|fault| said(&fault))?;
-        list.allow.extend(read.allow);
-        list.deny.extend(read.deny);
-    }
+    list.allow.extend(read.allow);
+    list.deny.extend(read.deny);
     Ok(list)
-}
-
-fn stamp(path: &Path) -> Option<Stamp> {
-    let found = std::fs::metadata(path).ok()?;
-    Some((found.len(), found.modified().ok()?))
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use super::desk::failures::{Failure, Failures};
+pub use super::desk::failures::Failure;
+use super::desk::failures::Failures;
 use super::desk::line::{Job, Line};
 use super::desk::successes::Successes;
 pub use super::desk::throttle::Admission;
@@ -195,14 +196,8 @@ impl Authority {
     }
 
     /// Logs a failure, and counts it for its user.
-    pub fn note_failure(
-        &self,
-        address: Option<IpAddr>,
-        mechanism: Option<Mechanism>,
-        user: Option<&str>,
-        reason: &str,
-    ) {
-        self.desk.note_failure(&Failure { address, mechanism: mechanism.map(Mechanism::name), user, reason });
+    pub fn note_failure(&self, failure: &Failure<'_>) {
+        self.desk.note_failure(failure);
     }
 
     /// Has something decided, not before a time; `deliver` is called with the verdict, on another thread.
@@ -220,7 +215,8 @@ impl Authority {
         };
         if let Err(job) = self.line.submit(Job { not_before, work, deliver }) {
             if let Some(address) = origin {
-                self.note_failure(address, None, None, "too many logins wait to be decided");
+                let reason = "too many logins wait to be decided";
+                self.note_failure(&Failure { address, mechanism: None, user: None, reason });
             }
             self.line.refuse(job.deliver);
         }
@@ -228,8 +224,7 @@ impl Authority {
 
     /// Whether an identity that came in some time ago is still that of an administrator.
     pub fn is_still_admin(&self, identity: &Identity, unix_secs: u64) -> bool {
-        let is_over = matches!(identity.proof, Proof::Token { expires, .. } if expires <= unix_secs);
-        !is_over && self.renew(identity).is_some_and(|identity| identity.rights.admin)
+        !identity.is_over(unix_secs) && self.renew(identity).is_some_and(|identity| identity.rights.admin)
     }
 
     /// The identity as it is after the users have changed; `None` when it is none any more.

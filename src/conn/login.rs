@@ -13,10 +13,10 @@ use std::time::Instant;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{Outbox, Outcome, Phase, Session, Step};
-use crate::auth::authority::{Admission, Authority, Verdict, Work};
+use crate::auth::authority::{Admission, Authority, Failure, Verdict, Work};
 use crate::auth::rights::Demand;
 use crate::auth::sasl::{self, Claim, Handshake, Mechanism};
-use crate::auth::user::{Identity, Proof};
+use crate::auth::user::Identity;
 use crate::clock::Seconds;
 use crate::exec::Context;
 use crate::protocol::binary::reply::{Echo, Status};
@@ -122,21 +122,6 @@ pub(super) enum LoginTell {
     Binary(Echo),
 }
 
-/// A failure that is known on the worker, for the log.
-#[derive(Clone, Copy, Debug)]
-struct Failed<'a> {
-    mechanism: Option<Mechanism>,
-    /// Who the client has said it is.
-    name: Option<&'a str>,
-    reason: &'a str,
-}
-
-impl Failed<'_> {
-    fn early(mechanism: Option<Mechanism>, reason: &str) -> Failed<'_> {
-        Failed { mechanism, name: None, reason }
-    }
-}
-
 /// Something that a session waits for: it is not decided on the worker.
 #[derive(Debug)]
 pub struct Errand {
@@ -157,6 +142,12 @@ pub(super) struct Pending {
     held: Option<(Mechanism, Option<Zeroizing<Vec<u8>>>)>,
     /// The connection ends with this failure.
     is_last: bool,
+}
+
+impl Pending {
+    fn new(tell: LoginTell, errand: Errand) -> Pending {
+        Pending { tell, errand: Some(errand), verdict: None, held: None, is_last: false }
+    }
 }
 
 impl Login {
@@ -192,12 +183,17 @@ impl Login {
             *member = renewed;
             self.generation = generation;
         }
-        !matches!(member.proof, Proof::Token { expires, .. } if expires <= now_unix)
+        !member.is_over(now_unix)
     }
 
     /// Whether the client had the time for a login and did not use it.
     pub(super) fn is_overdue(&self, now: Seconds) -> bool {
         self.member.is_none() && now.saturating_sub(self.since) > LOGIN_SECS_MAX
+    }
+
+    /// A failure that is known on the worker, for the log.
+    fn failure<'a>(&self, mechanism: Option<Mechanism>, reason: &'a str) -> Failure<'a> {
+        Failure { address: self.client.address, mechanism: mechanism.map(Mechanism::name), user: None, reason }
     }
 
     fn leave(&mut self, now: Seconds) {
@@ -259,10 +255,13 @@ impl Session {
             Message::First(name, bytes) => {
                 login.leave(cx.now);
                 self.standing = login.standing();
-                let first = (!bytes.is_empty()).then(|| Zeroizing::new(bytes.to_vec()));
+                let first = (!bytes.is_empty()).then_some(bytes);
                 match authority.mechanism(name, login.client.may_send_secrets) {
                     Some(mechanism) => self.begin(mechanism, first, tell, out, cx),
-                    None => self.fail(tell, Failed::early(None, NOT_OFFERED), cx),
+                    None => {
+                        let failure = login.failure(None, NOT_OFFERED);
+                        self.fail(tell, failure, cx)
+                    }
                 }
             }
             Message::Next(bytes) => match login.handshake.take() {
@@ -270,7 +269,10 @@ impl Session {
                     let step = handshake.step(Some(bytes));
                     self.on_step(mechanism, handshake, step, tell, out, cx)
                 }
-                None => self.fail(tell, Failed::early(None, OUT_OF_ORDER), cx),
+                None => {
+                    let failure = login.failure(None, OUT_OF_ORDER);
+                    self.fail(tell, failure, cx)
+                }
             },
         }
     }
@@ -281,16 +283,16 @@ impl Session {
             out.say(line::BAD_TOKEN_FORMAT);
             return Outcome::Answered;
         };
-        let may_send_secrets = self.login.as_ref().is_some_and(|login| login.client.may_send_secrets);
-        let words = (std::str::from_utf8(&text[..blank]), std::str::from_utf8(&text[blank + 1..]));
-        match words {
-            _ if !may_send_secrets => self.fail(tell, Failed::early(Some(Mechanism::Plain), NOT_ENCRYPTED), cx),
+        let Some(login) = &self.login else { return Outcome::Over };
+        let failure = |reason| login.failure(Some(Mechanism::Plain), reason);
+        match (std::str::from_utf8(&text[..blank]), std::str::from_utf8(&text[blank + 1..])) {
+            _ if !login.client.may_send_secrets => self.fail(tell, failure(NOT_ENCRYPTED), cx),
             (Ok(name), Ok(password)) => {
                 let password = Zeroizing::new(password.to_owned());
                 let claim = Claim::Password { name: name.to_owned(), password, mechanism: Mechanism::Plain };
                 self.claim(Mechanism::Plain, claim, tell, out, cx)
             }
-            _ => self.fail(tell, Failed::early(Some(Mechanism::Plain), MALFORMED), cx),
+            _ => self.fail(tell, failure(MALFORMED), cx),
         }
     }
 
@@ -299,7 +301,7 @@ impl Session {
     fn begin(
         &mut self,
         mechanism: Mechanism,
-        first: Option<Zeroizing<Vec<u8>>>,
+        first: Option<&[u8]>,
         tell: LoginTell,
         out: &mut Outbox,
         cx: &Context<'_>,
@@ -310,13 +312,8 @@ impl Session {
                 Admission::Now => {}
                 Admission::At(at) => {
                     let errand = Errand { not_before: Some(at), work: Work::Pause };
-                    return self.wait(Pending {
-                        tell,
-                        errand: Some(errand),
-                        verdict: None,
-                        held: Some((mechanism, first)),
-                        is_last: false,
-                    });
+                    let held = Some((mechanism, first.map(|bytes| Zeroizing::new(bytes.to_vec()))));
+                    return self.wait(Pending { held, ..Pending::new(tell, errand) });
                 }
                 Admission::Refused => return self.fail_last(tell, Some(mechanism), cx),
             }
@@ -327,14 +324,14 @@ impl Session {
     fn go(
         &mut self,
         mechanism: Mechanism,
-        first: Option<Zeroizing<Vec<u8>>>,
+        first: Option<&[u8]>,
         tell: LoginTell,
         out: &mut Outbox,
         cx: &Context<'_>,
     ) -> Outcome {
         let Some(authority) = &cx.shared.authority else { return Outcome::Over };
         let mut handshake = authority.begin(mechanism);
-        let step = handshake.step(first.as_ref().map(|bytes| bytes.as_slice()));
+        let step = handshake.step(first);
         self.on_step(mechanism, handshake, step, tell, out, cx)
     }
 
@@ -360,8 +357,9 @@ impl Session {
             }
             sasl::Step::Check(claim) => self.claim(mechanism, claim, tell, out, cx),
             sasl::Step::Refused(why) => {
-                let failed = Failed { mechanism: Some(mechanism), name: handshake.name(), reason: &why.to_string() };
-                self.fail(tell, failed, cx)
+                let reason = why.to_string();
+                let failure = Failure { user: handshake.name(), ..login.failure(Some(mechanism), &reason) };
+                self.fail(tell, failure, cx)
             }
         }
     }
@@ -386,29 +384,25 @@ impl Session {
             Admission::Refused => self.fail_last(tell, Some(mechanism), cx),
             admission => {
                 let not_before = if let Admission::At(at) = admission { Some(at) } else { None };
-                let errand =
-                    Errand { not_before, work: Work::Check { claim, address, now: cx.now, unix_secs: unix(cx) } };
-                self.wait(Pending { tell, errand: Some(errand), verdict: None, held: None, is_last: false })
+                let work = Work::Check { claim, address, now: cx.now, unix_secs: unix(cx) };
+                self.wait(Pending::new(tell, Errand { not_before, work }))
             }
         }
     }
 
-    fn fail(&mut self, tell: LoginTell, failed: Failed<'_>, cx: &Context<'_>) -> Outcome {
-        let Some(login) = &mut self.login else { return Outcome::Over };
-        let address = login.client.address;
+    fn fail(&mut self, tell: LoginTell, failure: Failure<'_>, cx: &Context<'_>) -> Outcome {
+        let (Some(login), Some(authority)) = (&mut self.login, &cx.shared.authority) else { return Outcome::Over };
         login.leave(cx.now);
         self.standing = login.standing();
-        if let Some(authority) = &cx.shared.authority {
-            let Failed { mechanism, name, reason } = failed;
-            authority.note_failure(address, mechanism, name, reason);
-        }
-        let errand = Errand { not_before: None, work: Work::Refuse };
-        self.wait(Pending { tell, errand: Some(errand), verdict: None, held: None, is_last: false })
+        authority.note_failure(&failure);
+        self.wait(Pending::new(tell, Errand { not_before: None, work: Work::Refuse }))
     }
 
     /// The client's address has failed too often: nothing is checked any more.
     fn fail_last(&mut self, tell: LoginTell, mechanism: Option<Mechanism>, cx: &Context<'_>) -> Outcome {
-        let outcome = self.fail(tell, Failed::early(mechanism, TOO_MANY_FAILURES), cx);
+        let Some(login) = &self.login else { return Outcome::Over };
+        let failure = login.failure(mechanism, TOO_MANY_FAILURES);
+        let outcome = self.fail(tell, failure, cx);
         if let Phase::Login(pending) = &mut self.phase {
             pending.is_last = true;
         }
@@ -441,7 +435,9 @@ impl Session {
         let Pending { tell, held, is_last, .. } = *pending;
         let outcome = match (verdict, held) {
             (Verdict::Granted(identity), _) => self.enter(identity, tell, out, cx),
-            (Verdict::Go, Some((mechanism, first))) => self.go(mechanism, first, tell, out, cx),
+            (Verdict::Go, Some((mechanism, first))) => {
+                self.go(mechanism, first.as_ref().map(|bytes| bytes.as_slice()), tell, out, cx)
+            }
             (Verdict::Refused | Verdict::Go, _) => self.refused(tell, is_last, out, cx),
         };
         Step { consumed: 0, outcome }

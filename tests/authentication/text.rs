@@ -76,6 +76,28 @@ fn a_line_without_an_end_closes_the_connection() {
     client.expect_closed();
 }
 
+/// Its message goes with it, so that what follows is understood.
+#[test]
+fn a_login_line_is_no_longer_than_others() {
+    let server = Users::usual().serve(&[]);
+    let mut client = server.connect();
+    let token = format!("app {PASSWORD}");
+    let line_of = |bytes: usize, start: &str| {
+        let blanks = " ".repeat(bytes - start.len() - "31\r\n".len());
+        format!("{start}{blanks}{}\r\n", token.len())
+    };
+    for start in ["set a 0 0 ", "ms any ", "sasl auth PLAIN ", "sasl auth "] {
+        client.send(line_of(2049, start) + &token + "\r\n");
+        client.expect_line("CLIENT_ERROR bad command line format");
+    }
+    client.send(line_of(2048, "set a 0 0 ") + &token + "\r\n");
+    client.expect_line("STORED");
+    client.send(line_of(4096, "sasl auth PLAIN ") + &token + "\r\n");
+    client.expect_line("CLIENT_ERROR bad command line format");
+    client.send_line("get k");
+    client.expect_line("END");
+}
+
 #[test]
 fn sasl_in_words_lists_and_logs_in_by_plain() {
     let server = Users::usual().serve(&[]);

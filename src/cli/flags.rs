@@ -107,8 +107,8 @@ pub(super) static FLAGS: &[Row] = &[
     Row::long(
         "sasl-mechanisms",
         Logins,
-        "mechanisms to offer, with commas between them, the first one first. Without it those that mech_list names in \
-         SASL_CONF_PATH/memcached.conf, or all but LOGIN",
+        "mechanisms to offer, with commas between them, the first one first. Without it all but LOGIN, or with -S those \
+         that mech_list names in SASL_CONF_PATH/memcached.conf",
     )
     .value("list", "", |draft, word| {
         let names = word.text()?.split(',').map(|name| Mechanism::parse(name.as_bytes()));

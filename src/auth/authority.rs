@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
+use super::client::Client;
 pub use super::desk::failures::Failure;
 use super::desk::failures::Failures;
 use super::desk::line::{Job, Line};
@@ -159,24 +160,24 @@ impl Authority {
         self.config.takes_plain
     }
 
-    fn offered(&self, may_send_secrets: bool) -> impl Iterator<Item = Mechanism> {
-        self.config.mechanisms.iter().copied().filter(move |mechanism| may_send_secrets || !mechanism.sends_secret())
+    fn offered(&self, client: &Client) -> impl Iterator<Item = Mechanism> {
+        self.config.mechanisms.iter().copied().filter(|mechanism| client.may_use(*mechanism))
     }
 
     /// The names of the mechanisms for a client, with blanks between them.
-    pub fn mechanism_names(&self, may_send_secrets: bool) -> String {
-        self.offered(may_send_secrets).map(Mechanism::name).collect::<Vec<_>>().join(" ")
+    pub fn mechanism_names(&self, client: &Client) -> String {
+        self.offered(client).map(Mechanism::name).collect::<Vec<_>>().join(" ")
     }
 
     /// The mechanism of this name, if it is offered to the client.
-    pub fn mechanism(&self, name: &[u8], may_send_secrets: bool) -> Option<Mechanism> {
+    pub fn mechanism(&self, name: &[u8], client: &Client) -> Option<Mechanism> {
         let mechanism = Mechanism::parse(name)?;
-        self.offered(may_send_secrets).find(|offered| *offered == mechanism)
+        self.offered(client).find(|offered| *offered == mechanism)
     }
 
     /// Begins a handshake with the users of this moment.
-    pub fn begin(&self, mechanism: Mechanism) -> Handshake {
-        Handshake::begin(mechanism, self.users(), &self.desk.secret)
+    pub fn begin(&self, mechanism: Mechanism, client: &Client) -> Handshake {
+        Handshake::begin(mechanism, self.users(), &self.desk.secret, client)
     }
 
     /// Who this is, if the password was right a moment ago.
@@ -236,6 +237,7 @@ impl Authority {
                 let stands = user.passwords.iter().any(|password| password.fingerprint() == *fingerprint);
                 stands.then(|| user.identity(identity.proof.clone()))
             }
+            Proof::External => Some(users.by_name.get(&*identity.name)?.identity(Proof::External)),
             Proof::Token { key, expires, scope } => {
                 let tokens = users.tokens.as_ref().filter(|tokens| tokens.has_key(key))?;
                 let (subject, scope, key) = (identity.name.to_string(), scope.clone(), Arc::clone(key));

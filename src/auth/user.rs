@@ -111,6 +111,8 @@ impl Identity {
 pub enum Proof {
     /// The password with this fingerprint.
     Password(Fingerprint),
+    /// The word of the transport.
+    External,
     /// A token signed with the key of this name; good until this second of the Unix epoch.
     Token {
         /// The key's `kid` in the key set.

@@ -6,7 +6,6 @@
 //! else is an [`Errand`] for the login threads, failures too: these are told after a while. Meanwhile the session takes
 //! no input.
 
-use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -14,6 +13,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::{Outbox, Outcome, Phase, Session, Step};
 use crate::auth::authority::{Admission, Authority, Failure, Verdict, Work};
+use crate::auth::client::Client;
 use crate::auth::rights::Demand;
 use crate::auth::sasl::{self, Claim, Handshake, Mechanism};
 use crate::auth::user::Identity;
@@ -35,15 +35,6 @@ const NOT_ENCRYPTED: &str = "a secret in the clear over a network; use SCRAM, or
 const OUT_OF_ORDER: &str = "out_of_order";
 const MALFORMED: &str = "malformed";
 const TOO_MANY_FAILURES: &str = "too many failures from this address";
-
-/// Where a client that has to log in comes from.
-#[derive(Clone, Copy, Debug)]
-pub struct Client {
-    /// `None` on a Unix socket.
-    pub address: Option<IpAddr>,
-    /// Nobody between the client and us can read along, or nobody minds.
-    pub may_send_secrets: bool,
-}
 
 /// What a connection must do before and may do after its login. Connections of servers without logins have none.
 #[derive(Debug)]
@@ -256,7 +247,7 @@ impl Session {
                 login.leave(cx.now);
                 self.standing = login.standing();
                 let first = (!bytes.is_empty()).then_some(bytes);
-                match authority.mechanism(name, login.client.may_send_secrets) {
+                match authority.mechanism(name, &login.client) {
                     Some(mechanism) => self.begin(mechanism, first, tell, out, cx),
                     None => {
                         let failure = login.failure(None, NOT_OFFERED);
@@ -329,8 +320,8 @@ impl Session {
         out: &mut Outbox,
         cx: &Context<'_>,
     ) -> Outcome {
-        let Some(authority) = &cx.shared.authority else { return Outcome::Over };
-        let mut handshake = authority.begin(mechanism);
+        let (Some(login), Some(authority)) = (&self.login, &cx.shared.authority) else { return Outcome::Over };
+        let mut handshake = authority.begin(mechanism, &login.client);
         let step = handshake.step(first);
         self.on_step(mechanism, handshake, step, tell, out, cx)
     }
@@ -474,7 +465,7 @@ impl Session {
     /// Which mechanisms there are for this client; `None` where no login is asked for.
     pub(super) fn mechanisms(&self, cx: &Context<'_>) -> Option<String> {
         let (Some(login), Some(authority)) = (&self.login, &cx.shared.authority) else { return None };
-        Some(authority.mechanism_names(login.client.may_send_secrets))
+        Some(authority.mechanism_names(&login.client))
     }
 
     /// A message was too long to be looked at.

@@ -12,9 +12,10 @@ use super::mailbox::{Accepted, Socket};
 use super::roster::Activity;
 use super::worker::READ_BUFFER_BYTES;
 use crate::auth::authority::Authority;
+use crate::auth::client::Client;
 use crate::clock::Seconds;
 use crate::conn::outbox::{Outbox, Sent};
-use crate::conn::{Client, Session, forget};
+use crate::conn::{Session, forget};
 use crate::sys::unsent::unsent_bytes;
 use crate::watch::CloseReason;
 
@@ -61,7 +62,8 @@ impl Connection {
             Some(authority) => {
                 let address = accepted.peer.map(|peer| peer.ip().to_canonical());
                 let may_send_secrets = authority.takes_plain() || address.is_none_or(|address| address.is_loopback());
-                Session::with_login(accepted.protocol, Client { address, may_send_secrets }, now)
+                let client = Client { address, may_send_secrets, external: None };
+                Session::with_login(accepted.protocol, client, now)
             }
             None => Session::new(accepted.protocol),
         };

@@ -12,6 +12,7 @@ use super::name::{check_authzid, prepare, unescape};
 use super::session::{Outcome, Session, Verdict};
 use super::shape::{self, ClientFinal, ClientFirst};
 use super::{Claim, MESSAGE_MAX, Mechanism, Step, Why};
+use crate::auth::client::Client;
 use crate::auth::user::{Identity, Proof, User, Users};
 use crate::auth::verifier::{Hash, Verifier};
 
@@ -20,7 +21,9 @@ pub struct Handshake {
     mechanism: Mechanism,
     users: Arc<Users>,
     secret: Zeroizing<[u8; 32]>,
-    /// Who SCRAM's first message says the client is.
+    /// Who the client is by its transport's word.
+    external: Option<Arc<str>>,
+    /// Who SCRAM's first message says the client is, or EXTERNAL lets it be.
     name: Option<String>,
     state: State,
 }
@@ -62,17 +65,18 @@ impl fmt::Debug for Handshake {
 impl Handshake {
     /// Begins a login. `users` is the table of this moment; `secret` keys the challenges for users who do not exist,
     /// so that they are the same each time, and should last longer than the process.
-    pub fn begin(mechanism: Mechanism, users: Arc<Users>, secret: &[u8; 32]) -> Handshake {
+    pub fn begin(mechanism: Mechanism, users: Arc<Users>, secret: &[u8; 32], client: &Client) -> Handshake {
         Handshake {
             mechanism,
             users,
             secret: Zeroizing::new(*secret),
+            external: client.external.clone(),
             name: None,
             state: State::Start { asked: false },
         }
     }
 
-    /// Who the client has said it is, where it did so before its proof.
+    /// Who the client is said to be, where that was known before its proof.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
@@ -97,12 +101,13 @@ impl Handshake {
 
     fn advance(&mut self, state: State, message: Option<&[u8]>) -> Result<(State, Step), Why> {
         match (state, message) {
-            (State::Start { asked: false }, None) if self.mechanism != Mechanism::Login => {
-                Ok((State::Start { asked: true }, Step::Challenge(Vec::new())))
-            }
-            (State::Start { asked: false }, None) => {
-                Ok((State::LoginName(login()?), Step::Challenge(b"Username:".to_vec())))
-            }
+            (State::Start { asked: false }, None) => match self.mechanism {
+                // An empty message and none look the same here. Who sends nothing wants to be itself, and has no further
+                // message to answer a challenge with.
+                Mechanism::External => self.vouched_for(b""),
+                Mechanism::Login => Ok((State::LoginName(login()?), Step::Challenge(b"Username:".to_vec()))),
+                _ => Ok((State::Start { asked: true }, Step::Challenge(Vec::new()))),
+            },
             (State::Start { .. }, Some(message)) => self.first(message),
             (State::LoginName(session), Some(message)) => login_name(session, message),
             (State::LoginPassword(session), Some(message)) => {
@@ -121,12 +126,23 @@ impl Handshake {
             return self.challenge(hash, message);
         }
         match self.mechanism {
+            Mechanism::External => return self.vouched_for(message),
             // rsasl asks for the name whatever the first message is.
             Mechanism::Login => return login_name(login()?, message),
             Mechanism::OAuthBearer => shape::check_oauth_bearer(message)?,
             _ => shape::check_plain(message)?,
         }
         self.secret_sent(Session::begin(self.mechanism, None).ok_or(Why::Broken)?, message)
+    }
+
+    /// Logs in who the transport says the client is, and nobody else. `authzid` is who the client wants to be, if it
+    /// says so. The name counts as it is: prepared, it could become somebody else's.
+    fn vouched_for(&mut self, authzid: &[u8]) -> Result<(State, Step), Why> {
+        let name = self.external.take().ok_or(Why::OutOfOrder)?;
+        self.name = Some(name.to_string());
+        check_authzid(Some(authzid), &name)?;
+        let user = self.users.by_name.get(&*name).ok_or(Why::UnknownUser)?;
+        Ok((State::Over, Step::Granted(user.identity(Proof::External))))
     }
 
     /// The challenge to SCRAM's first message.
@@ -223,12 +239,7 @@ impl Exchange {
             (_, None) => return Err(Why::UnknownUser),
             (Outcome::Finished(..), _) => return Err(Why::Broken),
         };
-        let identity = Identity {
-            name: (*user.name).into(),
-            proof: Proof::Password(user.passwords[verifier].fingerprint()),
-            rights: Arc::clone(&user.rights),
-            counts: Arc::clone(&user.counts),
-        };
+        let identity = user.identity(Proof::Password(user.passwords[verifier].fingerprint()));
         Ok((State::Proven(identity), Step::Challenge(server_final)))
     }
 }

@@ -26,6 +26,8 @@ pub const MESSAGE_MAX: usize = 16 << 10;
 /// How a client logs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mechanism {
+    /// RFC 4422 appendix A.
+    External,
     /// draft-melnikov-scram-sha-512.
     ScramSha512,
     /// RFC 7677.
@@ -43,6 +45,7 @@ pub enum Mechanism {
 impl Mechanism {
     /// All of them, the strongest first.
     pub const ALL: &[Mechanism] = &[
+        Mechanism::External,
         Mechanism::ScramSha512,
         Mechanism::ScramSha256,
         Mechanism::ScramSha1,
@@ -52,11 +55,12 @@ impl Mechanism {
     ];
 
     /// Those that are offered unless the operator says otherwise: all but LOGIN, which PLAIN replaces.
-    pub const DEFAULT: &[Mechanism] = Mechanism::ALL.split_at(5).0;
+    pub const DEFAULT: &[Mechanism] = Mechanism::ALL.split_at(6).0;
 
     /// The name as it is on the wire.
     pub fn name(self) -> &'static str {
         match self {
+            Mechanism::External => "EXTERNAL",
             Mechanism::OAuthBearer => "OAUTHBEARER",
             Mechanism::Plain => "PLAIN",
             Mechanism::Login => "LOGIN",
@@ -73,7 +77,7 @@ impl Mechanism {
 
     /// Whether the client sends the secret itself, so that whoever reads the connection has it.
     pub fn sends_secret(self) -> bool {
-        self.hash().is_none()
+        matches!(self, Mechanism::OAuthBearer | Mechanism::Plain | Mechanism::Login)
     }
 
     /// The hash of a SCRAM mechanism.
@@ -82,7 +86,7 @@ impl Mechanism {
             Mechanism::ScramSha512 => Some(Hash::Sha512),
             Mechanism::ScramSha256 => Some(Hash::Sha256),
             Mechanism::ScramSha1 => Some(Hash::Sha1),
-            Mechanism::OAuthBearer | Mechanism::Plain | Mechanism::Login => None,
+            Mechanism::External | Mechanism::OAuthBearer | Mechanism::Plain | Mechanism::Login => None,
         }
     }
 }
@@ -92,7 +96,7 @@ impl Mechanism {
 pub enum Step {
     /// To be sent; the client's next message is wanted.
     Challenge(Vec<u8>),
-    /// The client has proven who it is, and knows that the server knows the password too.
+    /// The client is who it says it is. By SCRAM, it knows that the server knows the password too.
     Granted(Identity),
     /// A secret, to be checked on another thread: that takes milliseconds.
     Check(Claim),

@@ -9,6 +9,7 @@ use rsasl::prelude::{Mechname, SASLClient, SASLConfig, Session, SessionError};
 use rsasl::property::{AuthId, AuthzId, OAuthBearerToken, Password};
 
 use super::*;
+use crate::auth::client::Client;
 use crate::auth::user::{Proof, User, Users};
 use crate::auth::verifier::{Salts, Verifier};
 
@@ -28,15 +29,16 @@ fn user(name: &str, passwords: &[&str]) -> User {
     }
 }
 
-/// `user` with a password, `two` with a new and an old one, `a,b=c`, and `modern` without SHA-1.
+/// `user` with a password, `two` with a new and an old one, `a,b=c`, `modern` without SHA-1, and `bare` without any.
 static USERS: LazyLock<Arc<Users>> = LazyLock::new(|| {
     let mut modern = user("modern", &["pencil"]);
     modern.passwords[0].sha1 = None;
-    Arc::new(Users::new([user("user", &["pencil"]), user("two", &["new", "old"]), user("a,b=c", &["x"]), modern], None))
+    let others = [user("two", &["new", "old"]), user("a,b=c", &["x"]), modern, user("bare", &[])];
+    Arc::new(Users::new(others.into_iter().chain([user("user", &["pencil"])]), None))
 });
 
 fn begin(mechanism: Mechanism) -> Handshake {
-    Handshake::begin(mechanism, Arc::clone(&USERS), &SECRET)
+    Handshake::begin(mechanism, Arc::clone(&USERS), &SECRET, &Client::default())
 }
 
 /// What a client knows.
@@ -126,13 +128,13 @@ fn names_of_mechanisms_are_read_in_any_case() {
     for &mechanism in Mechanism::ALL {
         assert_eq!(Mechanism::parse(mechanism.name().to_lowercase().as_bytes()), Some(mechanism));
     }
-    for name in [&b""[..], b"SCRAM-SHA-256-PLUS", b"PLAIN ", b"EXTERNAL", b"GSSAPI"] {
+    for name in [&b""[..], b"SCRAM-SHA-256-PLUS", b"PLAIN ", b"EXTERNA", b"GSSAPI"] {
         assert_eq!(Mechanism::parse(name), None);
     }
     let names = Mechanism::DEFAULT.iter().map(|mechanism| mechanism.name()).collect::<Vec<_>>().join(" ");
-    assert_eq!(names, "SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 OAUTHBEARER PLAIN");
+    assert_eq!(names, "EXTERNAL SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 OAUTHBEARER PLAIN");
     let sends_secret: Vec<bool> = Mechanism::ALL.iter().map(|mechanism| mechanism.sends_secret()).collect();
-    assert_eq!(sends_secret, [false, false, false, true, true, true]);
+    assert_eq!(sends_secret, [false, false, false, false, true, true, true]);
 }
 
 #[test]
@@ -319,6 +321,53 @@ fn extensions_of_scram_are_refused() {
     assert_eq!(refused(server.step(Some(&extended))), Why::Malformed);
 }
 
+/// A handshake of somebody whose transport gives this name.
+fn external(name: &str) -> Handshake {
+    let client = Client { external: Some(name.into()), ..Client::default() };
+    Handshake::begin(Mechanism::External, Arc::clone(&USERS), &SECRET, &client)
+}
+
+#[test]
+fn external_logs_in_who_the_transport_vouches_for() {
+    for (name, message) in [
+        ("user", None),
+        ("user", Some(&b""[..])),
+        ("user", Some(b"user")),
+        ("user", Some("us\u{AD}er".as_bytes())),
+        ("a,b=c", Some(b"a,b=c")),
+        ("bare", None),
+    ] {
+        let mut server = external(name);
+        let Step::Granted(identity) = server.step(message) else { panic!("{name} is not let in by {message:?}") };
+        assert_eq!((&*identity.name, &identity.proof), (name, &Proof::External));
+        assert_eq!(refused(server.step(Some(b""))), Why::OutOfOrder);
+    }
+}
+
+#[test]
+fn external_logs_in_nobody_else() {
+    for (name, message, expected) in [
+        ("user", Some(&b"two"[..]), Why::NotAllowed),
+        ("user", Some(b"User"), Why::NotAllowed),
+        ("user", Some(b"user\0"), Why::Malformed),
+        ("user", Some(b"\xFF"), Why::Malformed),
+        ("nobody", None, Why::UnknownUser),
+        ("nobody", Some(b"user"), Why::NotAllowed),
+        ("", None, Why::UnknownUser),
+        // The name of a certificate is no user's because it would be prepared to one.
+        ("us\u{AD}er", None, Why::UnknownUser),
+        ("us\u{AD}er", Some(b"user"), Why::NotAllowed),
+        ("User", None, Why::UnknownUser),
+        ("user\0", None, Why::UnknownUser),
+    ] {
+        let mut server = external(name);
+        assert_eq!(refused(server.step(message)), expected, "{name:?} {message:?}");
+        assert_eq!(server.name(), Some(name));
+        assert_eq!(refused(server.step(None)), Why::OutOfOrder);
+    }
+    assert_eq!(refused(begin(Mechanism::External).step(None)), Why::OutOfOrder, "the transport knows nobody");
+}
+
 #[test]
 fn plain_hands_on_what_was_sent() {
     let check = |step: Step| match step {
@@ -435,7 +484,7 @@ fn mutated_messages_do_no_harm() {
     let mut reached = [0_u32; 3];
     for round in 0..80_000 {
         let (mechanism, first) = seeds[round % seeds.len()];
-        let mut server = Handshake::begin(mechanism, Arc::clone(&USERS), &SECRET);
+        let mut server = Handshake::begin(mechanism, Arc::clone(&USERS), &SECRET, &Client::default());
         let mut message = first.to_vec();
         dice.mutate(&mut message);
         for _ in 0..4 {

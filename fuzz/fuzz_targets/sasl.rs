@@ -27,7 +27,8 @@ static USERS: LazyLock<Arc<Users>> = LazyLock::new(|| {
 fuzz_target!(|input: &[u8]| {
     let Some((&choice, messages)) = input.split_first() else { return };
     let mechanism = Mechanism::ALL[usize::from(choice) % Mechanism::ALL.len()];
-    let client = Client { external: Some("nobody".into()), ..Client::default() };
+    let channel_binding = mechanism.binds_channel().then_some([9; 32]);
+    let client = Client { external: Some("nobody".into()), channel_binding, ..Client::default() };
     let mut login = Handshake::begin(mechanism, Arc::clone(&USERS), &SECRET, &client);
     let mut nonce = Vec::new();
     for message in messages.split(|byte| *byte == 0xFE) {

@@ -177,7 +177,10 @@ impl Authority {
 
     /// Begins a handshake with the users of this moment.
     pub fn begin(&self, mechanism: Mechanism, client: &Client) -> Handshake {
-        Handshake::begin(mechanism, self.users(), &self.desk.secret, client)
+        let mut client = client.clone();
+        // A client that believes it cannot bind the channel is right where no mechanism for it is offered.
+        client.channel_binding = client.channel_binding.filter(|_| self.offered(&client).any(Mechanism::binds_channel));
+        Handshake::begin(mechanism, self.users(), &self.desk.secret, &client)
     }
 
     /// Who this is, if the password was right a moment ago.
@@ -330,8 +333,52 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::super::rights::Rights;
+    use super::super::sasl::Step;
     use super::super::verifier::Fingerprint;
     use super::*;
+
+    fn authority(mechanisms: &[Mechanism]) -> Authority {
+        let sources = Sources::new(None, None, None);
+        Authority::start(Config { sources, mechanisms: mechanisms.to_vec(), takes_plain: false }).unwrap()
+    }
+
+    #[test]
+    fn a_client_is_offered_what_it_can_use() {
+        let authority = authority(Mechanism::DEFAULT);
+        let far = Client::default();
+        let near = Client { may_send_secrets: true, ..far.clone() };
+        let known = Client { external: Some("app".into()), ..far.clone() };
+        let bound = Client { channel_binding: Some([1; 32]), ..far.clone() };
+        for (client, before, behind) in [
+            (&far, "", ""),
+            (&near, "", " OAUTHBEARER PLAIN"),
+            (&known, "EXTERNAL ", ""),
+            (&bound, "SCRAM-SHA-512-PLUS SCRAM-SHA-256-PLUS ", ""),
+        ] {
+            let names = format!("{before}SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1{behind}");
+            assert_eq!(authority.mechanism_names(client), names);
+        }
+        for (name, client) in [("EXTERNAL", &known), ("SCRAM-SHA-256-PLUS", &bound), ("PLAIN", &near)] {
+            assert!(authority.mechanism(name.as_bytes(), client).is_some(), "{name}");
+            for other in [&far, &near, &known, &bound].into_iter().filter(|other| !std::ptr::eq(*other, client)) {
+                assert!(authority.mechanism(name.as_bytes(), other).is_none(), "{name} {other:?}");
+            }
+        }
+    }
+
+    /// RFC 5802 section 6: `y` is refused of a client that could have seen that we bind channels.
+    #[test]
+    fn a_client_may_miss_channel_binding_where_none_is_offered() {
+        let bound = Client { channel_binding: Some([1; 32]), ..Client::default() };
+        let missed = |mechanisms: &[Mechanism], client: &Client| {
+            let step = authority(mechanisms).begin(Mechanism::ScramSha256, client).step(Some(b"y,,n=app,r=x"));
+            matches!(step, Step::Challenge(_))
+        };
+        assert!(!missed(Mechanism::DEFAULT, &bound));
+        assert!(!missed(&[Mechanism::ScramSha512Plus, Mechanism::ScramSha256], &bound));
+        assert!(missed(&[Mechanism::ScramSha256], &bound));
+        assert!(missed(Mechanism::DEFAULT, &Client::default()));
+    }
 
     /// What was right a moment ago is not hashed again: here there is nothing it could be hashed against.
     #[test]

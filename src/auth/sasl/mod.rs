@@ -28,6 +28,10 @@ pub const MESSAGE_MAX: usize = 16 << 10;
 pub enum Mechanism {
     /// RFC 4422 appendix A.
     External,
+    /// The next one with channel binding (RFC 5802 section 6), as the following ones.
+    ScramSha512Plus,
+    /// RFC 7677.
+    ScramSha256Plus,
     /// draft-melnikov-scram-sha-512.
     ScramSha512,
     /// RFC 7677.
@@ -46,6 +50,8 @@ impl Mechanism {
     /// All of them, the strongest first.
     pub const ALL: &[Mechanism] = &[
         Mechanism::External,
+        Mechanism::ScramSha512Plus,
+        Mechanism::ScramSha256Plus,
         Mechanism::ScramSha512,
         Mechanism::ScramSha256,
         Mechanism::ScramSha1,
@@ -55,7 +61,7 @@ impl Mechanism {
     ];
 
     /// Those that are offered unless the operator says otherwise: all but LOGIN, which PLAIN replaces.
-    pub const DEFAULT: &[Mechanism] = Mechanism::ALL.split_at(6).0;
+    pub const DEFAULT: &[Mechanism] = Mechanism::ALL.split_at(8).0;
 
     /// The name as it is on the wire.
     pub fn name(self) -> &'static str {
@@ -64,6 +70,8 @@ impl Mechanism {
             Mechanism::OAuthBearer => "OAUTHBEARER",
             Mechanism::Plain => "PLAIN",
             Mechanism::Login => "LOGIN",
+            Mechanism::ScramSha512Plus => "SCRAM-SHA-512-PLUS",
+            Mechanism::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
             Mechanism::ScramSha512 => Hash::Sha512.mechanism(),
             Mechanism::ScramSha256 => Hash::Sha256.mechanism(),
             Mechanism::ScramSha1 => Hash::Sha1.mechanism(),
@@ -80,11 +88,16 @@ impl Mechanism {
         matches!(self, Mechanism::OAuthBearer | Mechanism::Plain | Mechanism::Login)
     }
 
+    /// Whether the proof is good on this one TLS connection only, so that nobody in the middle can pass it on.
+    pub fn binds_channel(self) -> bool {
+        matches!(self, Mechanism::ScramSha512Plus | Mechanism::ScramSha256Plus)
+    }
+
     /// The hash of a SCRAM mechanism.
     fn hash(self) -> Option<Hash> {
         match self {
-            Mechanism::ScramSha512 => Some(Hash::Sha512),
-            Mechanism::ScramSha256 => Some(Hash::Sha256),
+            Mechanism::ScramSha512Plus | Mechanism::ScramSha512 => Some(Hash::Sha512),
+            Mechanism::ScramSha256Plus | Mechanism::ScramSha256 => Some(Hash::Sha256),
             Mechanism::ScramSha1 => Some(Hash::Sha1),
             Mechanism::External | Mechanism::OAuthBearer | Mechanism::Plain | Mechanism::Login => None,
         }
@@ -152,6 +165,8 @@ pub enum Why {
     UnknownUser,
     /// The client wants to be somebody else than it says it is.
     NotAllowed,
+    /// The client binds its login to another channel or in another way than we do, or not at all although it could.
+    ChannelBinding,
     /// The SASL library has failed.
     Broken,
 }
@@ -165,6 +180,7 @@ impl fmt::Display for Why {
             Why::BadProof => "bad_proof",
             Why::UnknownUser => "unknown_user",
             Why::NotAllowed => "not_allowed",
+            Why::ChannelBinding => "channel_binding",
             Why::Broken => "broken",
         })
     }

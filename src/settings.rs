@@ -39,6 +39,8 @@ pub struct Settings {
     pub unix_socket: Option<PathBuf>,
     /// `-a`: permission bits of the Unix socket.
     pub unix_mask: u32,
+    /// `--unix-peer-credentials`: a client of the Unix socket may log in as the user that its process runs as.
+    pub unix_peer_credentials: bool,
     /// `-c`: connections served at once.
     pub conn_limit: u32,
     /// `--allow` and `--deny`: who may connect.
@@ -185,6 +187,7 @@ impl Default for Settings {
             listen_text: String::new(),
             unix_socket: None,
             unix_mask: 0o700,
+            unix_peer_credentials: false,
             conn_limit: 1024,
             access: AccessList::default(),
             access_file: None,

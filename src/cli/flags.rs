@@ -122,6 +122,12 @@ pub(super) static FLAGS: &[Row] = &[
         Ok(())
     }),
     Row::long(
+        "unix-peer-credentials",
+        Logins,
+        "let clients of the Unix socket log in without a password as the user that their process runs as (EXTERNAL)",
+    )
+    .switch(|draft| draft.settings.unix_peer_credentials = true),
+    Row::long(
         "allow-plain",
         Logins,
         "let passwords and tokens come in the clear over a network (PLAIN, LOGIN, OAUTHBEARER and the login by set); \
@@ -336,6 +342,10 @@ mod tests {
                 s.sasl_mechanisms = vec![Mechanism::Plain, Mechanism::ScramSha256];
             }),
             ("--allow-plain", |s| s.allow_plain = true),
+            ("--unix-peer-credentials -s f", |s| {
+                s.unix_socket = Some(PathBuf::from("f"));
+                s.unix_peer_credentials = true;
+            }),
             ("-R 1", |s| s.requests_per_event = 1),
             ("-A", |s| s.shutdown_command = true),
             ("-F", |s| s.flush_all = false),

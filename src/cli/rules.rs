@@ -77,6 +77,7 @@ const RULES: &[Rule] = &[
     auth_file_speaks_text,
     users_are_asked_over_tcp,
     mechanisms_have_users,
+    peers_have_a_unix_socket,
     tls_has_a_port,
     tls_listeners_have_tls,
 ];
@@ -153,6 +154,13 @@ fn mechanisms_have_users(draft: &Draft) -> Result<(), String> {
     let asks = settings.sasl || settings.auth_file.is_some() || settings.users_file.is_some();
     allow(asks || settings.sasl_mechanisms.is_empty(), || {
         "--sasl-mechanisms says how to log in, but nothing asks for a login; give --users".to_owned()
+    })
+}
+
+fn peers_have_a_unix_socket(draft: &Draft) -> Result<(), String> {
+    let settings = &draft.settings;
+    allow(settings.unix_socket.is_some() || !settings.unix_peer_credentials, || {
+        "--unix-peer-credentials needs a Unix socket; give -s".to_owned()
     })
 }
 
@@ -287,6 +295,7 @@ mod tests {
             ("-S -Y f", "-S does not go"),
             ("--users f -U 5", "--users does not go with UDP"),
             ("--sasl-mechanisms PLAIN", "--sasl-mechanisms says"),
+            ("--unix-peer-credentials --users f", "--unix-peer-credentials needs a Unix socket"),
             ("-Z -p 0", "-Z needs a TCP port"),
             ("-l notls:a", "-l with notls:"),
             ("-l a,mtls:b", "-l with notls:"),

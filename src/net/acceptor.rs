@@ -20,6 +20,7 @@ use super::gate::{Gate, Why};
 use super::listen::{ListenSocket, Listener};
 use super::mailbox::{Accepted, Mailbox, Message, Socket};
 use super::roster::Activity;
+use super::unix_socket;
 use crate::shared::Shared;
 
 /// The running accept thread, seen from outside.
@@ -137,7 +138,8 @@ impl Dealer {
                     } else if full {
                         self.reject(socket);
                     } else {
-                        self.deal(Accepted { socket, peer, protocol: listener.protocol });
+                        let external = self.user_behind(&socket);
+                        self.deal(Accepted { socket, peer, external, protocol: listener.protocol });
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -156,6 +158,18 @@ impl Dealer {
 
     fn is_full(&self) -> bool {
         self.shared.connections.current.load(Ordering::Relaxed) >= i64::from(self.shared.settings.conn_limit)
+    }
+
+    /// Whose process is at the other end of a Unix socket, where logins may build on that.
+    fn user_behind(&mut self, socket: &Socket) -> Option<Arc<str>> {
+        let Socket::Unix(stream) = socket else { return None };
+        if !self.shared.settings.unix_peer_credentials {
+            return None;
+        }
+        unix_socket::user_behind(stream).unwrap_or_else(|error| {
+            self.complaints.warn(&format!("cannot tell whose process has connected: {error}"));
+            None
+        })
     }
 
     fn deal(&mut self, accepted: Accepted) {

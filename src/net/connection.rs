@@ -62,7 +62,7 @@ impl Connection {
             Some(authority) => {
                 let address = accepted.peer.map(|peer| peer.ip().to_canonical());
                 let may_send_secrets = authority.takes_plain() || address.is_none_or(|address| address.is_loopback());
-                let client = Client { address, may_send_secrets, external: None, channel_binding: None };
+                let client = Client { address, may_send_secrets, external: accepted.external, channel_binding: None };
                 Session::with_login(accepted.protocol, client, now)
             }
             None => Session::new(accepted.protocol),

@@ -5,11 +5,14 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use mio::net::UnixListener;
+use mio::net::{UnixListener, UnixStream};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::bind::BindError;
+use crate::sys::peer::peer_user;
+use crate::sys::user::User;
 
 /// The name of a bound Unix socket in the file system, removed on drop unless it belongs to another socket by then.
 #[derive(Debug)]
@@ -51,6 +54,15 @@ fn try_bind(path: &Path, mask: u32, backlog: i32) -> io::Result<(UnixListener, S
     fs::set_permissions(path, Permissions::from_mode(mask & 0o777))?;
     socket.listen(backlog)?;
     Ok((UnixListener::from_std(net::UnixListener::from(socket)), file))
+}
+
+/// The name of the user whose process has connected, if it has one. See [`User::name_of`] for how long that may take.
+///
+/// # Errors
+/// When the kernel or the user database does not say.
+pub(super) fn user_behind(stream: &UnixStream) -> io::Result<Option<Arc<str>>> {
+    let Some(uid) = peer_user(stream)? else { return Ok(None) };
+    Ok(User::name_of(uid)?.map(Arc::from))
 }
 
 /// Device and inode.

@@ -11,6 +11,7 @@ use super::{help, license_page, listen, options, version_line};
 use crate::auth::access_list::network;
 use crate::auth::sasl::Mechanism;
 use crate::settings::ProtocolChoice;
+use crate::sys::owner::OwnerNames;
 
 /// Every flag of memcached 1.6.45 (builds with and without TLS, SASL, extstore and the proxy), and those of our own.
 pub(super) static FLAGS: &[Row] = &[
@@ -34,6 +35,17 @@ pub(super) static FLAGS: &[Row] = &[
         "700",
         |draft, word| word.permissions().map(|bits| draft.settings.unix_mask = bits),
     ),
+    Row::long(
+        "unix-owner",
+        Network,
+        "user and group that the Unix socket is given to, by name or number; it is made before the change to -u then, \
+         and only root can give it to others",
+    )
+    .value("user[:group]", "", |draft, word| {
+        let names = OwnerNames::parse(word.text()?);
+        draft.settings.unix_owner = Some(names.ok_or_else(|| word.refusal("is no owner; give user, user:group or :group"))?);
+        Ok(())
+    }),
     Row::flag(
         'l',
         "listen",
@@ -342,6 +354,10 @@ mod tests {
                 s.sasl_mechanisms = vec![Mechanism::Plain, Mechanism::ScramSha256];
             }),
             ("--allow-plain", |s| s.allow_plain = true),
+            ("--unix-owner app:web -s f", |s| {
+                s.unix_socket = Some(PathBuf::from("f"));
+                s.unix_owner = OwnerNames::parse("app:web");
+            }),
             ("--unix-peer-credentials -s f", |s| {
                 s.unix_socket = Some(PathBuf::from("f"));
                 s.unix_peer_credentials = true;

@@ -77,7 +77,7 @@ const RULES: &[Rule] = &[
     auth_file_speaks_text,
     users_are_asked_over_tcp,
     mechanisms_have_users,
-    peers_have_a_unix_socket,
+    unix_flags_have_a_unix_socket,
     tls_has_a_port,
     tls_listeners_have_tls,
 ];
@@ -157,11 +157,12 @@ fn mechanisms_have_users(draft: &Draft) -> Result<(), String> {
     })
 }
 
-fn peers_have_a_unix_socket(draft: &Draft) -> Result<(), String> {
-    let settings = &draft.settings;
-    allow(settings.unix_socket.is_some() || !settings.unix_peer_credentials, || {
-        "--unix-peer-credentials needs a Unix socket; give -s".to_owned()
-    })
+fn unix_flags_have_a_unix_socket(draft: &Draft) -> Result<(), String> {
+    let given = ["--unix-owner", "--unix-peer-credentials"].into_iter().find(|flag| draft.has(flag));
+    match given {
+        Some(flag) if draft.settings.unix_socket.is_none() => Err(format!("{flag} needs a Unix socket; give -s")),
+        _ => Ok(()),
+    }
 }
 
 fn tls_has_a_port(draft: &Draft) -> Result<(), String> {
@@ -296,6 +297,8 @@ mod tests {
             ("--users f -U 5", "--users does not go with UDP"),
             ("--sasl-mechanisms PLAIN", "--sasl-mechanisms says"),
             ("--unix-peer-credentials --users f", "--unix-peer-credentials needs a Unix socket"),
+            ("--unix-owner app", "--unix-owner needs a Unix socket"),
+            ("--unix-owner app: -s f", "--unix-owner \"app:\" is no owner"),
             ("-Z -p 0", "-Z needs a TCP port"),
             ("-l notls:a", "-l with notls:"),
             ("-l a,mtls:b", "-l with notls:"),

@@ -1,5 +1,5 @@
 #![allow(unsafe_code)]
-//! The user database, and the user the process runs as (`-u`).
+//! The databases of users and groups, and the user the process runs as (`-u`).
 
 use std::ffi::{CStr, CString, c_char};
 use std::io;
@@ -69,6 +69,15 @@ impl User {
     }
 }
 
+/// The number of the group of this name.
+///
+/// # Errors
+/// When the database cannot be read. A name it does not know is `None`.
+pub fn group_number(name: &str) -> io::Result<Option<u32>> {
+    let Ok(wanted) = CString::new(name) else { return Ok(None) };
+    with_room(|text| look_up_group(&wanted, text))
+}
+
 fn drop_supplementary_groups() -> io::Result<()> {
     // SAFETY: with a length of 0 setgroups reads nothing from the list, which may be null then.
     check(unsafe { libc::setgroups(0, ptr::null()) })
@@ -122,6 +131,23 @@ fn look_up_name(uid: u32, text: &mut [c_char]) -> Result<Option<String>, i32> {
     Ok(name.to_str().ok().map(str::to_owned))
 }
 
+/// Asks the database for a group's number; `Err` is an errno, ERANGE when `text` is too small.
+fn look_up_group(name: &CStr, text: &mut [c_char]) -> Result<Option<u32>, i32> {
+    let mut entry = MaybeUninit::<libc::group>::uninit();
+    let mut found = ptr::null_mut();
+    // SAFETY: all pointers are valid for the call, `text` for the length given, and nothing is kept after it.
+    let error =
+        unsafe { libc::getgrnam_r(name.as_ptr(), entry.as_mut_ptr(), text.as_mut_ptr(), text.len(), &raw mut found) };
+    if error != 0 {
+        return Err(error);
+    }
+    if found.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: getgrnam_r succeeded and found the group, so it has filled `entry`.
+    Ok(Some(unsafe { entry.assume_init() }.gr_gid))
+}
+
 fn check(result: i32) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
@@ -140,6 +166,14 @@ mod tests {
         assert_eq!((root.uid, root.gid), (0, 0));
         for name in ["no-such-user-of-larder", "", "ro\0ot", "root:x"] {
             assert_eq!(User::find(name).unwrap(), None, "name {name:?}");
+        }
+    }
+
+    #[test]
+    fn group_database_knows_root_and_not_nonsense() {
+        assert_eq!(group_number("root").unwrap(), Some(0));
+        for name in ["no-such-group-of-larder", "", "ro\0ot"] {
+            assert_eq!(group_number(name).unwrap(), None, "name {name:?}");
         }
     }
 

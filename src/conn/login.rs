@@ -287,8 +287,8 @@ impl Session {
         }
     }
 
-    /// Begins a handshake, unless its client has to wait for its turn: every guess is paid for, and a SCRAM handshake
-    /// is one.
+    /// Begins a handshake, unless its client has to wait for its turn: every guess is paid for. A SCRAM handshake is one;
+    /// EXTERNAL is none, whatever others at its address have guessed; a secret is paid for when it is there.
     fn begin(
         &mut self,
         mechanism: Mechanism,
@@ -298,7 +298,7 @@ impl Session {
         cx: &Context<'_>,
     ) -> Outcome {
         let (Some(login), Some(authority)) = (&self.login, &cx.shared.authority) else { return Outcome::Over };
-        if !mechanism.sends_secret() {
+        if mechanism.is_scram() {
             match authority.admit(login.client.address) {
                 Admission::Now => {}
                 Admission::At(at) => {
@@ -343,7 +343,9 @@ impl Session {
                 Outcome::Answered
             }
             sasl::Step::Granted(identity) => {
-                authority.refund(login.client.address);
+                if mechanism.is_scram() {
+                    authority.refund(login.client.address);
+                }
                 self.enter(identity, tell, out, cx)
             }
             sasl::Step::Check(claim) => self.claim(mechanism, claim, tell, out, cx),
@@ -508,7 +510,9 @@ impl Session {
         let (Some(login), Some(authority)) = (&mut self.login, &cx.shared.authority) else { return false };
         let is_good = login.is_good(authority, unix(cx));
         self.standing = login.standing();
-        !is_good || login.is_overdue(cx.now) && !matches!(self.phase, Phase::Login(_))
+        // A client does not wait for us while it has no room for our replies: nothing is begun before these are sent.
+        let waits_for_us = matches!(&self.phase, Phase::Login(pending) if pending.errand.is_none());
+        !is_good || login.is_overdue(cx.now) && !waits_for_us
     }
 }
 

@@ -83,9 +83,9 @@ impl Mechanism {
         Mechanism::ALL.iter().copied().find(|mechanism| mechanism.name().as_bytes().eq_ignore_ascii_case(name))
     }
 
-    /// Whether the client sends the secret itself, so that whoever reads the connection has it.
-    pub fn sends_secret(self) -> bool {
-        matches!(self, Mechanism::OAuthBearer | Mechanism::Plain | Mechanism::Login)
+    /// Whether a login by it can be a guess that is decided at once, by a proof.
+    pub fn is_scram(self) -> bool {
+        self.hash().is_some()
     }
 
     /// Whether the proof is good on this one TLS connection only, so that nobody in the middle can pass it on.

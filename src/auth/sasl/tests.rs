@@ -185,8 +185,8 @@ fn names_of_mechanisms_are_read_in_any_case() {
         names,
         "EXTERNAL SCRAM-SHA-512-PLUS SCRAM-SHA-256-PLUS SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 OAUTHBEARER PLAIN"
     );
-    let sends_secret: Vec<bool> = Mechanism::ALL.iter().map(|mechanism| mechanism.sends_secret()).collect();
-    assert_eq!(sends_secret, [false, false, false, false, false, false, true, true, true]);
+    let is_scram: Vec<bool> = Mechanism::ALL.iter().map(|mechanism| mechanism.is_scram()).collect();
+    assert_eq!(is_scram, [false, true, true, true, true, true, false, false, false]);
 }
 
 #[test]

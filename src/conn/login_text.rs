@@ -86,6 +86,7 @@ impl Session {
         out: &mut Outbox,
         take: impl FnOnce(&mut Session, &[u8], &mut Outbox) -> Outcome,
     ) -> Step {
+        self.note_secret();
         if line_len > LINE_BYTES_MAX {
             out.say(line::BAD_FORMAT);
             self.swallow(len + END.len());

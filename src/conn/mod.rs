@@ -22,7 +22,7 @@ use std::io::IoSliceMut;
 
 use memchr::memchr;
 
-pub use login::{Errand, forget};
+pub use login::Errand;
 pub use outbox::Outbox;
 
 use crate::auth::client::Client;

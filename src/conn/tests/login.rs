@@ -9,6 +9,7 @@ use crate::auth::access_list::Access;
 use crate::auth::authority::{Admission, Authority, Config};
 use crate::auth::sasl::Mechanism;
 use crate::auth::sources::Sources;
+use crate::shared::Doors;
 
 /// What a server shares whose users are in this file.
 fn shared(users: &str) -> Shared {
@@ -20,7 +21,8 @@ fn shared(users: &str) -> Shared {
     let sources = Sources::new(Some(path), None, None);
     let config = Config { sources, mechanisms: Mechanism::ALL.to_vec(), takes_plain: true };
     let authority = Authority::start(config).expect("users");
-    Shared::with_doors(settings(), Access::of_flags(settings().access), Some(authority)).expect("memory")
+    let doors = Doors { access: Access::of_flags(settings().access), tls: None, authority: Some(authority) };
+    Shared::with_doors(settings(), doors).expect("memory")
 }
 
 fn context(shared: &Shared) -> Context<'_> {

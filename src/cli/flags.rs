@@ -10,6 +10,7 @@ use super::{help, license_page, listen, options, version_line};
 use crate::auth::access_list::network;
 use crate::auth::sasl::Mechanism;
 use crate::settings::ProtocolChoice;
+use crate::sys::owner::OwnerNames;
 
 /// Every flag of memcached 1.6.45 (builds with and without TLS, SASL, extstore and the proxy), and those of our own.
 pub(super) static FLAGS: &[Row] = &[
@@ -33,6 +34,17 @@ pub(super) static FLAGS: &[Row] = &[
         "700",
         |draft, word| word.permissions().map(|bits| draft.settings.unix_mask = bits),
     ),
+    Row::long(
+        "unix-owner",
+        Network,
+        "user and group that the Unix socket is given to, by name or number; it is made before the change to -u then, \
+         and only root can give it to others",
+    )
+    .value("user[:group]", "", |draft, word| {
+        let names = OwnerNames::parse(word.text()?);
+        draft.settings.unix_owner = Some(names.ok_or_else(|| word.refusal("is no owner; give user, user:group or :group"))?);
+        Ok(())
+    }),
     Row::flag(
         'l',
         "listen",
@@ -121,8 +133,8 @@ pub(super) static FLAGS: &[Row] = &[
     Row::long(
         "sasl-mechanisms",
         Logins,
-        "mechanisms to offer, with commas between them, the first one first. Without it those that mech_list names in \
-         SASL_CONF_PATH/memcached.conf, or all but LOGIN",
+        "mechanisms to offer, with commas between them, the first one first. Without it all but LOGIN, or with -S those \
+         that mech_list names in SASL_CONF_PATH/memcached.conf",
     )
     .value("list", "", |draft, word| {
         let names = word.text()?.split(',').map(|name| Mechanism::parse(name.as_bytes()));
@@ -135,6 +147,12 @@ pub(super) static FLAGS: &[Row] = &[
         }
         Ok(())
     }),
+    Row::long(
+        "unix-peer-credentials",
+        Logins,
+        "let clients of the Unix socket log in without a password as the user that their process runs as (EXTERNAL)",
+    )
+    .switch(|draft| draft.settings.unix_peer_credentials = true),
     Row::long(
         "allow-plain",
         Logins,
@@ -353,6 +371,14 @@ mod tests {
                 s.sasl_mechanisms = vec![Mechanism::Plain, Mechanism::ScramSha256];
             }),
             ("--allow-plain", |s| s.allow_plain = true),
+            ("--unix-owner app:web -s f", |s| {
+                s.unix_socket = Some(PathBuf::from("f"));
+                s.unix_owner = OwnerNames::parse("app:web");
+            }),
+            ("--unix-peer-credentials -s f", |s| {
+                s.unix_socket = Some(PathBuf::from("f"));
+                s.unix_peer_credentials = true;
+            }),
             ("-R 1", |s| s.requests_per_event = 1),
             ("-A", |s| s.shutdown_command = true),
             ("-F", |s| s.flush_all = false),

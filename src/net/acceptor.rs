@@ -22,6 +22,7 @@ use super::lobby::{Guest, Lobby};
 use super::mailbox::{Accepted, Mailbox, Message};
 use super::roster::Activity;
 use super::stream::{Socket, Stream};
+use super::unix_socket;
 use crate::net::listen_spec::ListenTls;
 use crate::shared::Shared;
 
@@ -146,8 +147,10 @@ impl Dealer {
                     } else if full {
                         self.reject(socket);
                     } else {
-                        let stream = Stream::plain(socket);
-                        self.deal(Accepted { stream, peer, protocol: listener.protocol }, listener.tls);
+                        let external = self.user_behind(&socket);
+                        let accepted =
+                            Accepted { stream: Stream::plain(socket), peer, external, protocol: listener.protocol };
+                        self.deal(accepted, listener.tls);
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -166,6 +169,18 @@ impl Dealer {
 
     fn is_full(&self) -> bool {
         self.shared.connections.current.load(Ordering::Relaxed) >= i64::from(self.shared.settings.conn_limit)
+    }
+
+    /// Whose process is at the other end of a Unix socket, where logins may build on that.
+    fn user_behind(&mut self, socket: &Socket) -> Option<Arc<str>> {
+        let Socket::Unix(stream) = socket else { return None };
+        if !self.shared.settings.unix_peer_credentials {
+            return None;
+        }
+        unix_socket::user_behind(stream).unwrap_or_else(|error| {
+            self.complaints.warn(&format!("cannot tell whose process has connected: {error}"));
+            None
+        })
     }
 
     fn deal(&mut self, accepted: Accepted, tls: Option<ListenTls>) {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use mio::{Registry, Token, Waker};
 use parking_lot::Mutex;
@@ -17,6 +18,8 @@ pub struct Accepted {
     pub stream: Stream,
     /// The client's address; `None` on a Unix socket.
     pub peer: Option<SocketAddr>,
+    /// The user that the transport vouches for, if it does.
+    pub external: Option<Arc<str>>,
     /// What the listener allows.
     pub protocol: ProtocolChoice,
 }

@@ -4,9 +4,6 @@ use super::number::unsigned_32;
 use super::parse::without_end;
 use super::words::Words;
 
-/// The longest message of a login in bytes (memcached's limit on its token).
-pub const MESSAGE_MAX: u32 = 16 << 10;
-
 /// memcached closes the connection at a shorter first line, its LF not counted.
 const LINE_BYTES_MIN: usize = 6;
 

@@ -41,6 +41,10 @@ pub struct Settings {
     pub unix_mask: u32,
     /// `-c`: connections served at once.
     pub conn_limit: u32,
+    /// `--max-connections-per-address`: of these, with one client address; 0 = no limit.
+    pub max_connections_per_address: u32,
+    /// `--max-connection-rate`: new connections a second from one client address; 0 = no limit.
+    pub max_connection_rate: u32,
     /// `--allow` and `--deny`: who may connect.
     pub access: AccessList,
     /// `--access-file`: more of both.
@@ -186,6 +190,8 @@ impl Default for Settings {
             unix_socket: None,
             unix_mask: 0o700,
             conn_limit: 1024,
+            max_connections_per_address: 0,
+            max_connection_rate: 0,
             access: AccessList::default(),
             access_file: None,
             listen_backlog: 1024,

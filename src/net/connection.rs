@@ -8,6 +8,7 @@ use mio::event::Source;
 use mio::{Interest, Registry, Token};
 
 use super::kept::Kept;
+use super::limits::Place;
 use super::mailbox::{Accepted, Socket};
 use super::roster::Activity;
 use super::worker::READ_BUFFER_BYTES;
@@ -27,6 +28,8 @@ pub(super) struct Connection {
     pub(super) serial: u64,
     /// The client's address; `None` on a Unix socket.
     pub(super) peer: Option<SocketAddr>,
+    /// Its place among the connections of its address.
+    pub(super) place: Place,
     /// Input that the session could not take yet.
     input: Vec<u8>,
     /// Replies that the socket could not take yet.
@@ -70,6 +73,7 @@ impl Connection {
             session,
             serial,
             peer: accepted.peer,
+            place: accepted.place,
             input: Vec::new(),
             owed: None,
             fd,

@@ -7,6 +7,7 @@ use mio::net::{TcpStream, UnixStream};
 use mio::{Registry, Token, Waker};
 use parking_lot::Mutex;
 
+use super::limits::Place;
 use crate::auth::authority::Verdict;
 use crate::settings::ProtocolChoice;
 
@@ -19,6 +20,8 @@ pub struct Accepted {
     pub peer: Option<SocketAddr>,
     /// What the listener allows.
     pub protocol: ProtocolChoice,
+    /// Its place among the connections of its address.
+    pub place: Place,
 }
 
 /// A stream socket of either family.

@@ -19,6 +19,7 @@ use std::time::Duration;
 use mio::event::Event as Readiness;
 use mio::{Events, Interest, Poll, Token};
 
+use super::limits::Place;
 use super::mailbox::{Mailbox, Socket};
 use crate::auth::user::Identity;
 use crate::clock::Seconds;
@@ -44,6 +45,8 @@ pub struct Newcomer {
     pub socket: Socket,
     /// Its address; `None` on a Unix socket.
     pub peer: Option<SocketAddr>,
+    /// Its place among the connections of its address.
+    pub place: Place,
     /// Its descriptor.
     pub fd: i32,
     /// Its right to watch.
@@ -329,7 +332,13 @@ mod tests {
         ours.set_nonblocking(true).expect("non-blocking");
         let socket = Socket::Unix(mio::net::UnixStream::from_std(ours));
         let seat = Watch::new(1, 1 << 10).seat(WatchKinds::FETCHERS).expect("a seat");
-        (Watcher::new(Newcomer { socket, peer: None, fd: -1, seat, identity: None }, waiting_max), theirs)
+        (
+            Watcher::new(
+                Newcomer { socket, peer: None, place: Place::default(), fd: -1, seat, identity: None },
+                waiting_max,
+            ),
+            theirs,
+        )
     }
 
     fn line(text: &[u8]) -> Line<'_> {

@@ -483,9 +483,9 @@ impl Loop {
         }
         let Some(connection) = self.connections[id].take() else { return };
         self.vacant.push(id);
-        let Connection { socket, peer, fd, last_command, .. } = connection;
+        let Connection { socket, peer, place, fd, last_command, .. } = connection;
         self.shared.roster.note(fd, Activity::Watch, last_command);
-        self.watchers.admit(Newcomer { socket, peer, fd, seat, identity });
+        self.watchers.admit(Newcomer { socket, peer, place, fd, seat, identity });
     }
 
     fn close(&mut self, id: usize) {

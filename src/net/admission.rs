@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-use super::limits::{Excess, Place};
-use super::mailbox::Socket;
+use super::limits::{Counted, Excess};
+use super::stream::Socket;
 use crate::shared::Shared;
 
-/// A place for a client from this address; `None` is a Unix socket, whose clients always have one.
+/// Lets a client in, and counts it; without an address it comes over a Unix socket and always is let in.
 ///
 /// # Errors
 /// The line for the log if it is not let in. Refusals by a limit are counted.
-pub(super) fn admit(shared: &Shared, peer: Option<SocketAddr>, now: Instant) -> Result<Place, String> {
-    let Some(address) = peer.map(|peer| peer.ip().to_canonical()) else { return Ok(Place::default()) };
+pub(super) fn admit(shared: &Shared, peer: Option<SocketAddr>, now: Instant) -> Result<Counted, String> {
+    let Some(address) = peer.map(|peer| peer.ip().to_canonical()) else { return Ok(Counted::default()) };
     if !shared.access.permits(address) {
         return Err(format!("connection denied address={address}: it is outside of the access list"));
     }
-    shared.limits.place(address, now).map_err(|excess| {
+    shared.limits.count(address, now).map_err(|excess| {
         shared.connections.rejected_per_address.fetch_add(1, Ordering::Relaxed);
         let settings = &shared.settings;
         let limit = match excess {

@@ -47,9 +47,9 @@ pub enum Excess {
     Rate,
 }
 
-/// A connection's place among those of its address; free again when this is dropped, so it travels with the connection.
+/// A connection that counts among those of its address, until this is dropped: so it travels with the connection.
 #[derive(Debug, Default)]
-pub struct Place(Option<(Arc<Open>, Party)>);
+pub struct Counted(Option<(Arc<Open>, Party)>);
 
 impl Limits {
     /// The limits of these settings.
@@ -64,11 +64,11 @@ impl Limits {
         self.open_max > 0 || self.rate.is_some()
     }
 
-    /// A place for a new connection from this address.
+    /// Counts a new connection from this address.
     ///
     /// # Errors
-    /// The limit that it would exceed. A connection that gets no place is not counted.
-    pub fn place(&self, address: IpAddr, now: Instant) -> Result<Place, Excess> {
+    /// The limit that it would exceed. It is not counted then.
+    pub fn count(&self, address: IpAddr, now: Instant) -> Result<Counted, Excess> {
         let party = Party::from(address);
         let mut counts = (self.open_max > 0).then(|| self.open.counts.lock());
         if counts.as_ref().and_then(|counts| counts.get(&party)).is_some_and(|&count| count >= self.open_max) {
@@ -77,14 +77,14 @@ impl Limits {
         if let Some(Rate { cost, debts }) = &self.rate {
             debts.charge(party, *cost, Duration::from_secs(1).saturating_sub(*cost), now).ok_or(Excess::Rate)?;
         }
-        Ok(Place(counts.as_mut().map(|counts| {
+        Ok(Counted(counts.as_mut().map(|counts| {
             *counts.entry(party).or_insert(0) += 1;
             (Arc::clone(&self.open), party)
         })))
     }
 }
 
-impl Drop for Place {
+impl Drop for Counted {
     fn drop(&mut self) {
         let Some((open, party)) = self.0.take() else { return };
         let mut counts = open.counts.lock();
@@ -113,13 +113,13 @@ mod tests {
     #[test]
     fn open_connections_are_counted_until_they_are_dropped() {
         let (limits, now) = (limits(2, 0), Instant::now());
-        let first = limits.place(v4(1), now).expect("the first");
-        let second = limits.place(v4(1), now).expect("the second");
-        assert_eq!(limits.place(v4(1), now).expect_err("the third"), Excess::Open);
-        let other = limits.place(v4(2), now).expect("another address");
+        let first = limits.count(v4(1), now).expect("the first");
+        let second = limits.count(v4(1), now).expect("the second");
+        assert_eq!(limits.count(v4(1), now).expect_err("the third"), Excess::Open);
+        let other = limits.count(v4(2), now).expect("another address");
         drop(first);
-        let third = limits.place(v4(1), now).expect("there is room again");
-        assert_eq!(limits.place(v4(1), now).expect_err("no more"), Excess::Open);
+        let third = limits.count(v4(1), now).expect("there is room again");
+        assert_eq!(limits.count(v4(1), now).expect_err("no more"), Excess::Open);
         drop((second, third, other));
         assert!(limits.open.counts.lock().is_empty());
     }
@@ -128,20 +128,20 @@ mod tests {
     #[test]
     fn a_flood_of_addresses_pushes_no_count_out() {
         let (limits, now) = (limits(1, 0), Instant::now());
-        let _held = limits.place(v4(0), now).expect("the first");
-        let _flood: Vec<Place> = (1..50_000).map(|last| limits.place(v4(last), now).expect("its first")).collect();
-        assert_eq!(limits.place(v4(0), now).expect_err("the second"), Excess::Open);
+        let _held = limits.count(v4(0), now).expect("the first");
+        let _flood: Vec<Counted> = (1..50_000).map(|last| limits.count(v4(last), now).expect("its first")).collect();
+        assert_eq!(limits.count(v4(0), now).expect_err("the second"), Excess::Open);
     }
 
     #[test]
     fn networks_of_ipv6_count_as_one() {
         let (limits, now) = (limits(1, 0), Instant::now());
-        let place = |text: &str| limits.place(text.parse().expect("an address"), now);
-        let _first = place("2001:db8:0:1::1").expect("the first");
-        assert_eq!(place("2001:db8:0:1:ffff::2").expect_err("its neighbour"), Excess::Open);
-        let _other = place("2001:db8:0:2::1").expect("another network");
-        let _v4 = place("10.0.0.1").expect("the first");
-        assert_eq!(place("::ffff:10.0.0.1").expect_err("the same"), Excess::Open);
+        let count = |text: &str| limits.count(text.parse().expect("an address"), now);
+        let _first = count("2001:db8:0:1::1").expect("the first");
+        assert_eq!(count("2001:db8:0:1:ffff::2").expect_err("its neighbour"), Excess::Open);
+        let _other = count("2001:db8:0:2::1").expect("another network");
+        let _v4 = count("10.0.0.1").expect("the first");
+        assert_eq!(count("::ffff:10.0.0.1").expect_err("the same"), Excess::Open);
     }
 
     #[test]
@@ -149,39 +149,40 @@ mod tests {
         for per_sec in [1, 3, 10, 1000, 1_000_000] {
             let (limits, now) = (limits(0, per_sec), Instant::now());
             for number in 0..per_sec {
-                assert!(limits.place(v4(1), now).is_ok(), "number {number} of {per_sec}");
+                assert!(limits.count(v4(1), now).is_ok(), "number {number} of {per_sec}");
             }
-            assert_eq!(limits.place(v4(1), now).expect_err("one more"), Excess::Rate);
-            assert!(limits.place(v4(2), now).is_ok(), "others are not concerned");
+            assert_eq!(limits.count(v4(1), now).expect_err("one more"), Excess::Rate);
+            assert!(limits.count(v4(2), now).is_ok(), "others are not concerned");
             let later = now + Duration::from_secs(1) / per_sec;
-            assert!(limits.place(v4(1), later).is_ok());
-            assert_eq!(limits.place(v4(1), later).expect_err("one more"), Excess::Rate);
+            assert!(limits.count(v4(1), later).is_ok());
+            assert_eq!(limits.count(v4(1), later).expect_err("one more"), Excess::Rate);
         }
     }
 
     #[test]
     fn what_is_refused_is_not_counted() {
         let (limits, now) = (limits(1, 10), Instant::now());
-        let held = limits.place(v4(1), now).expect("the first");
+        let held = limits.count(v4(1), now).expect("the first");
         for _ in 0..100 {
-            assert_eq!(limits.place(v4(1), now).expect_err("no second"), Excess::Open);
+            assert_eq!(limits.count(v4(1), now).expect_err("no second"), Excess::Open);
         }
         drop(held);
         for _ in 0..9 {
-            drop(limits.place(v4(1), now).expect("of the ten"));
+            drop(limits.count(v4(1), now).expect("of the ten"));
         }
         for _ in 0..100 {
-            assert_eq!(limits.place(v4(1), now).expect_err("too fast"), Excess::Rate);
+            assert_eq!(limits.count(v4(1), now).expect_err("too fast"), Excess::Rate);
         }
         assert!(limits.open.counts.lock().is_empty());
-        assert!(limits.place(v4(1), now + Duration::from_millis(100)).is_ok());
+        assert!(limits.count(v4(1), now + Duration::from_millis(100)).is_ok());
     }
 
     #[test]
     fn without_limits_nothing_is_kept() {
         let limits = limits(0, 0);
         assert!(!limits.are_set());
-        let _places: Vec<Place> = (0..1000).map(|_| limits.place(v4(1), Instant::now()).expect("no limit")).collect();
+        let _counted: Vec<Counted> =
+            (0..1000).map(|_| limits.count(v4(1), Instant::now()).expect("no limit")).collect();
         assert!(limits.open.counts.lock().is_empty());
     }
 }

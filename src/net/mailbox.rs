@@ -3,34 +3,25 @@
 use std::io;
 use std::net::SocketAddr;
 
-use mio::net::{TcpStream, UnixStream};
 use mio::{Registry, Token, Waker};
 use parking_lot::Mutex;
 
-use super::limits::Place;
+use super::limits::Counted;
+use super::stream::Stream;
 use crate::auth::authority::Verdict;
 use crate::settings::ProtocolChoice;
 
 /// A connection on its way to a worker.
 #[derive(Debug)]
 pub struct Accepted {
-    /// The socket, non-blocking, with its options set.
-    pub socket: Socket,
+    /// The socket, non-blocking, with its options set, and TLS where its handshake is done.
+    pub stream: Stream,
     /// The client's address; `None` on a Unix socket.
     pub peer: Option<SocketAddr>,
     /// What the listener allows.
     pub protocol: ProtocolChoice,
-    /// Its place among the connections of its address.
-    pub place: Place,
-}
-
-/// A stream socket of either family.
-#[derive(Debug)]
-pub enum Socket {
-    /// TCP over IPv4 or IPv6.
-    Tcp(TcpStream),
-    /// A Unix stream socket.
-    Unix(UnixStream),
+    /// It counts among the connections of its address.
+    pub counted: Counted,
 }
 
 /// What a worker can be told.

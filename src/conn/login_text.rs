@@ -20,7 +20,7 @@ impl Session {
         };
         let (request_line, behind) = input.split_at(end + 1);
         let refusal = match login::parse(request_line) {
-            LoginLine::Short => return Step::over(),
+            LoginLine::Short | LoginLine::Http => return Step::over(),
             LoginLine::Sasl(sasl_line) => return self.sasl_line(sasl_line, request_line.len(), behind, out, cx),
             LoginLine::Token { len, is_meta } if len as usize <= MESSAGE_MAX => {
                 let tell = if is_meta { LoginTell::MetaSet } else { LoginTell::Set };

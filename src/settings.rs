@@ -116,6 +116,10 @@ pub struct Settings {
     pub unix_peer_credentials: bool,
     /// `-c`: connections served at once.
     pub conn_limit: u32,
+    /// `--max-connections-per-address`: of these, with one client address; 0 = no limit.
+    pub max_connections_per_address: u32,
+    /// `--max-connection-rate`: new connections a second from one client address; 0 = no limit.
+    pub max_connection_rate: u32,
     /// `--allow` and `--deny`: who may connect.
     pub access: AccessList,
     /// `--access-file`: more of both.
@@ -267,6 +271,8 @@ impl Default for Settings {
             unix_owner: None,
             unix_peer_credentials: false,
             conn_limit: 1024,
+            max_connections_per_address: 0,
+            max_connection_rate: 0,
             access: AccessList::default(),
             access_file: None,
             tls: TlsSettings::default(),

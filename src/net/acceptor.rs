@@ -13,8 +13,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
-use socket2::SockRef;
 
+use super::admission::{admit, turn_away};
 use super::complaints::Complaints;
 use super::gate::{Gate, Why};
 use super::listen::{ListenSocket, Listener};
@@ -140,17 +140,17 @@ impl Dealer {
             match accept(listener) {
                 Ok((socket, peer)) => {
                     self.open_gate(now);
-                    if let Some(peer) = peer
-                        && !self.shared.access.permits(peer.ip())
-                    {
-                        self.turn_away(socket, peer);
-                    } else if full {
-                        self.reject(socket);
-                    } else {
-                        let external = self.user_behind(&socket);
-                        let accepted =
-                            Accepted { stream: Stream::plain(socket), peer, external, protocol: listener.protocol };
-                        self.deal(accepted, listener.tls);
+                    match admit(&self.shared, peer, now) {
+                        Err(line) => {
+                            turn_away(socket);
+                            self.complaints.warn(&line);
+                        }
+                        Ok(_) if full => self.reject(socket),
+                        Ok(counted) => {
+                            let external = self.user_behind(&socket);
+                            let (stream, protocol) = (Stream::plain(socket), listener.protocol);
+                            self.deal(Accepted { stream, peer, external, protocol, counted }, listener.tls);
+                        }
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -196,17 +196,6 @@ impl Dealer {
         if let Err(error) = dealt {
             self.complaints.warn(&format!("cannot hand a connection over: {error}"));
         }
-    }
-
-    /// Hangs up on a client from outside of the list. It gets no byte, and leaves nothing behind: no state of a closed
-    /// connection either.
-    fn turn_away(&mut self, socket: Socket, peer: SocketAddr) {
-        if let Socket::Tcp(stream) = &socket {
-            // Without it, the kernel would remember the connection for a minute.
-            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
-        }
-        drop(socket);
-        self.complaints.warn(&format!("connection denied address={}: it is outside of the access list", peer.ip()));
     }
 
     /// Tells the client why, once and without waiting, and hangs up.

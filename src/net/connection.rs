@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use zeroize::Zeroize as _;
 
 use super::kept::Kept;
+use super::limits::Counted;
 use super::mailbox::Accepted;
 use super::roster::Activity;
 use super::stream::{Socket, Stream};
@@ -32,6 +33,8 @@ pub(super) struct Connection {
     pub(super) serial: u64,
     /// The client's address; `None` on a Unix socket.
     pub(super) peer: Option<SocketAddr>,
+    /// It counts among the connections of its address.
+    pub(super) counted: Counted,
     /// Input that the session could not take yet.
     input: Vec<u8>,
     /// Replies that the socket could not take yet.
@@ -73,7 +76,7 @@ pub(super) enum Read {
 impl Connection {
     /// `serial` is this worker's number for it. Where there is an authority, a login is asked for.
     pub(super) fn new(accepted: Accepted, serial: u64, authority: Option<&Authority>, now: Seconds) -> Connection {
-        let Accepted { stream, peer, external, protocol } = accepted;
+        let Accepted { stream, peer, external, protocol, counted } = accepted;
         let fd = stream.socket.as_raw_fd();
         let session = match authority {
             Some(authority) => {
@@ -98,6 +101,7 @@ impl Connection {
             session,
             serial,
             peer,
+            counted,
             input: Vec::new(),
             owed: None,
             fd,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use mio::{Registry, Token, Waker};
 use parking_lot::Mutex;
 
+use super::limits::Counted;
 use super::stream::Stream;
 use crate::auth::authority::Verdict;
 use crate::settings::ProtocolChoice;
@@ -22,6 +23,8 @@ pub struct Accepted {
     pub external: Option<Arc<str>>,
     /// What the listener allows.
     pub protocol: ProtocolChoice,
+    /// It counts among the connections of its address.
+    pub counted: Counted,
 }
 
 /// What a worker can be told.

@@ -6,6 +6,7 @@ mod binary;
 mod common;
 mod hostile;
 mod memcached_files;
+mod published;
 mod reload;
 mod rights;
 mod stand;

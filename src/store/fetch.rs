@@ -239,7 +239,7 @@ mod tests {
     use crate::command::Mode;
 
     /// One more and the count would be 0: memory that is still being sent would be given away. In memcached it was,
-    /// CVE-2018-1000127 and, by the binary protocol, up to 1.6.43.
+    /// CVE-2018-1000127 and, by the binary protocol, up to 1.6.42.
     #[test]
     fn pins_are_refused_before_their_count_overflows() {
         let store = Store::new(Config::new(16 << 20, 1)).expect("address space");

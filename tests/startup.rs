@@ -12,7 +12,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use larder::sys::user::User;
-use rustix::process::{Pid, Signal, geteuid, getsid, kill_process};
+use rustix::process::{Pid, Signal, getegid, geteuid, getsid, kill_process};
 use support::{Server, ends, larder, process_link, run, status_line};
 
 /// A start that fails: its exit status and its only line on standard error, without `larder: `.
@@ -78,6 +78,37 @@ fn unix_socket_has_its_mode_and_no_port_is_open() {
     server.signal(Signal::TERM);
     assert_eq!(server.wait().code(), Some(0));
     assert!(!path.exists());
+}
+
+#[test]
+fn unix_socket_is_given_away_before_anybody_can_connect() {
+    // Others than root can only give to themselves.
+    let own = (geteuid().as_raw(), getegid().as_raw());
+    let (user, group) = if geteuid().is_root() { (4242, 77) } else { own };
+    let nobody = if geteuid().is_root() { "nobody" } else { "" };
+    for (names, expected) in [
+        (format!("{user}:{group}"), (user, group)),
+        (format!("{user}"), (user, own.1)),
+        (format!(":{group}"), (own.0, group)),
+    ] {
+        // Started as root, it is made before the change of user.
+        let directory = tempfile::tempdir().unwrap();
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let flags = ["-s", "{}/socket", "-a", "0660", "--unix-owner", &names, "-u", nobody];
+        let server = Server::start_in(directory, &flags);
+        let found = fs::symlink_metadata(server.path("socket")).unwrap();
+        assert_eq!((found.uid(), found.gid(), found.permissions().mode() & 0o7777), (expected.0, expected.1, 0o660));
+        UnixStream::connect(server.path("socket")).unwrap();
+        server.stop();
+    }
+}
+
+#[test]
+fn unix_socket_is_given_to_nobody_who_is_not_there() {
+    let (status, line) = refusal(&["-s", "/no/such/directory/socket", "--unix-owner", "no-such-user"]);
+    assert_eq!((status, &*line), (Some(67), "no such user=no-such-user; pass one that exists with --unix-owner"));
+    let (status, line) = refusal(&["-s", "/no/such/directory/socket", "--unix-owner", ":no-such-group"]);
+    assert_eq!((status, &*line), (Some(67), "no such group=no-such-group; pass one that exists with --unix-owner"));
 }
 
 #[test]

@@ -77,6 +77,7 @@ const RULES: &[Rule] = &[
     auth_file_speaks_text,
     users_are_asked_over_tcp,
     mechanisms_have_users,
+    unix_flags_have_a_unix_socket,
     tls_has_a_port,
     tls_has_a_certificate,
     verified_clients_have_authorities,
@@ -156,6 +157,14 @@ fn mechanisms_have_users(draft: &Draft) -> Result<(), String> {
     allow(asks || settings.sasl_mechanisms.is_empty(), || {
         "--sasl-mechanisms says how to log in, but nothing asks for a login; give --users".to_owned()
     })
+}
+
+fn unix_flags_have_a_unix_socket(draft: &Draft) -> Result<(), String> {
+    let given = ["--unix-owner", "--unix-peer-credentials"].into_iter().find(|flag| draft.has(flag));
+    match given {
+        Some(flag) if draft.settings.unix_socket.is_none() => Err(format!("{flag} needs a Unix socket; give -s")),
+        _ => Ok(()),
+    }
 }
 
 fn tls_has_a_port(draft: &Draft) -> Result<(), String> {
@@ -304,6 +313,9 @@ mod tests {
             ("-S -Y f", "-S does not go"),
             ("--users f -U 5", "--users does not go with UDP"),
             ("--sasl-mechanisms PLAIN", "--sasl-mechanisms says"),
+            ("--unix-peer-credentials --users f", "--unix-peer-credentials needs a Unix socket"),
+            ("--unix-owner app", "--unix-owner needs a Unix socket"),
+            ("--unix-owner app: -s f", "--unix-owner \"app:\" is no owner"),
             ("-Z -p 0", "-Z needs a TCP port"),
             ("-Z", "-Z needs a certificate"),
             ("-o ssl_verify_mode=1", "-o ssl_verify_mode=1 needs authorities"),

@@ -4,6 +4,7 @@
 mod binary;
 #[path = "../common/mod.rs"]
 mod common;
+mod external;
 mod hostile;
 mod memcached_files;
 mod published;

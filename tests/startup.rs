@@ -318,6 +318,8 @@ fn privileges_are_dropped_for_good_and_the_socket_belongs_to_the_user() {
     assert_eq!(server.status_line("Gid"), all_four(nobody.gid));
     assert_eq!(server.status_line("Groups"), "");
     assert_eq!(status_line(server.pid(), "CapEff").trim_start_matches('0'), "");
+    assert_eq!(status_line(server.pid(), "NoNewPrivs"), "1");
+    assert_eq!(status_line(server.pid(), "Seccomp"), "0", "only when it is asked for");
     assert_eq!(fs::symlink_metadata(server.path("socket")).unwrap().uid(), nobody.uid);
     server.stop();
 }

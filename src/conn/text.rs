@@ -353,6 +353,11 @@ fn execute(request: &Request<'_>, out: &mut Outbox, cx: &Context<'_>) {
             cx.shared.clock.shift(secs);
             out.say(line::OK);
         }
+        #[cfg(feature = "debug-commands")]
+        Request::Misbehave => {
+            let started = std::process::Command::new("true").status().is_ok();
+            out.say(if started { reply::refusal(Reason::UnknownCommand) } else { line::OK });
+        }
         Request::Keys { .. }
         | Request::Store(_)
         | Request::Meta { .. }

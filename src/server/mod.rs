@@ -8,7 +8,8 @@
 //! 4. privileges are dropped; what follows belongs to the user served as: locked memory, else the Unix socket;
 //! 5. signals, then threads: workers first, then the accept thread;
 //! 6. port file and pid file: when they exist, the server serves;
-//! 7. the launching process of `-d` is let go with exit status 0.
+//! 7. the launching process of `-d` is let go with exit status 0;
+//! 8. with `-o drop_privileges` the system calls that were needed up to here are given up.
 
 mod failure;
 mod logins;
@@ -81,6 +82,7 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     let mut unix_socket = if gives_away { bind_unix(&settings, &mut listeners)? } else { None };
     let daemon = fork_if_asked(&settings)?;
     privileges::drop_to(user.as_ref(), &settings)?;
+    privileges::renounce();
     if settings.lock_memory {
         privileges::lock_memory();
     }
@@ -123,6 +125,9 @@ fn start(settings: Settings) -> Result<Running, Failure> {
         daemon.detach(keep).map_err(|error| {
             Failure::new(exit_status::FAILURE, format_args!("cannot detach from the terminal: {error}"))
         })?;
+    }
+    if settings.drop_privileges {
+        privileges::confine()?;
     }
     Ok(Running { threads, shared, signals, unix_socket, pid_file })
 }

@@ -4,6 +4,7 @@ use super::failure::Failure;
 use crate::exit_status;
 use crate::settings::Settings;
 use crate::sys::limits;
+use crate::sys::sandbox;
 use crate::sys::user::{self, User};
 
 /// Raises the limits that `-c`, `-r` and `-k` need.
@@ -70,6 +71,25 @@ pub(super) fn drop_to(user: Option<&User>, settings: &Settings) -> Result<(), Fa
         log::warn!("no core files after the change of user: {error}");
     }
     Ok(())
+}
+
+/// From now on nothing in this process can get more rights than it has. An ordinary user also gives up the capabilities
+/// it may have been given to bind a port; root needs its own to read files of others again.
+pub(super) fn renounce() {
+    let dropped = if user::is_root() { Ok(()) } else { sandbox::drop_capabilities() };
+    if let Err(error) = sandbox::renounce_new_privileges().and(dropped) {
+        log::warn!("privileges cannot be renounced: {error}");
+    }
+}
+
+/// Leaves the system calls that serving needs (`-o drop_privileges`).
+pub(super) fn confine() -> Result<(), Failure> {
+    sandbox::confine().map_err(|error| {
+        Failure::new(
+            exit_status::OS_ERROR,
+            format_args!("-o drop_privileges: cannot give up system calls: {error}; go without"),
+        )
+    })
 }
 
 /// Keeps credentials out of core files, unless `-r` asks for these.

@@ -155,7 +155,7 @@ impl fmt::Debug for Claim {
 pub enum Why {
     /// A message that the mechanism does not know, or a name or password that cannot be one.
     Malformed,
-    /// A message longer than [`MESSAGE_MAX`], or a name or password longer than any.
+    /// A message longer than [`MESSAGE_MAX`], a first one of SCRAM longer than any needs to be, or a name or password longer than any.
     TooLong,
     /// A message where none, or another, is due.
     OutOfOrder,

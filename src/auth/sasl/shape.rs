@@ -11,6 +11,10 @@ use super::name::{self, prepare};
 use crate::auth::prepare::PASSWORD_BYTES_MAX;
 use crate::auth::user::NAME_MAX;
 
+/// The longest client-first-message of SCRAM in bytes: two names of [`NAME_MAX`] whose every byte is escaped, and some
+/// hundred bytes of nonce. Several copies of it are kept until the proof comes, for clients that nobody knows yet.
+pub(super) const CLIENT_FIRST_MAX: usize = 2 << 10;
+
 /// What a client has to say of channel binding in SCRAM (RFC 5802 section 6).
 #[derive(Clone, Debug)]
 pub(super) enum Binding {
@@ -53,6 +57,9 @@ pub(super) struct ClientFirst<'a> {
 impl<'a> ClientFirst<'a> {
     /// Reads one, and checks that the authorization identity is the user's own.
     pub(super) fn parse(message: &'a [u8], binding: &Binding) -> Result<ClientFirst<'a>, Why> {
+        if message.len() > CLIENT_FIRST_MAX {
+            return Err(Why::TooLong);
+        }
         let parts: Vec<&[u8]> = message.splitn(5, |byte| *byte == b',').collect();
         let [flag, authzid, user, nonce] = parts[..] else { return Err(Why::Malformed) };
         binding.check(flag)?;

@@ -350,8 +350,14 @@ fn long_messages_are_refused() {
         let message = |length| [&b"n,,n=user,r="[..], &vec![b'x'; length - 12]].concat();
         assert_eq!(refused(begin(mechanism).step(Some(&message(MESSAGE_MAX + 1)))), Why::TooLong);
     }
-    let longest = [&b"n,,n=user,r="[..], &[b'x'; MESSAGE_MAX - 12]].concat();
-    challenge(begin(Mechanism::ScramSha256).step(Some(&longest)));
+    let with_nonce = |bytes| [&b"n,,n=user,r="[..], &vec![b'x'; bytes]].concat();
+    let longest = shape::CLIENT_FIRST_MAX - with_nonce(0).len();
+    challenge(begin(Mechanism::ScramSha256).step(Some(&with_nonce(longest))));
+    assert_eq!(refused(begin(Mechanism::ScramSha256).step(Some(&with_nonce(longest + 1)))), Why::TooLong);
+    // The longest names there are leave room for a nonce.
+    let name = "=2C".repeat(255);
+    let first = format!("p=tls-exporter,a={name},n={name},r={}", "x".repeat(256));
+    challenge(begin(Mechanism::ScramSha256Plus).step(Some(first.as_bytes())));
     let (mut server, mut proof) = up_to_proof(Mechanism::ScramSha256, "user", "pencil");
     proof.resize(MESSAGE_MAX + 1, b'x');
     assert_eq!(refused(server.step(Some(&proof))), Why::TooLong);

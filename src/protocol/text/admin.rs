@@ -82,6 +82,8 @@ pub(super) fn parse(body: &[u8]) -> Result<Request<'_>, Refusal> {
             let secs = words.next().and_then(|word| std::str::from_utf8(word).ok()).and_then(|word| word.parse().ok());
             secs.map(|secs| Request::DebugTime { secs }).ok_or(Refusal::new(Reason::UnknownCommand, reply))
         }
+        #[cfg(feature = "debug-commands")]
+        b"misbehave" => Ok(Request::Misbehave),
         _ if words.end_in_http() => Err(Refusal::new(Reason::Http, reply)),
         _ => Err(Refusal::new(Reason::UnknownCommand, reply)),
     }

@@ -186,6 +186,9 @@ pub enum Request<'a> {
         /// Seconds to move the clock by.
         secs: i64,
     },
+    /// misbehave (the same builds): an attempt at what a server never does.
+    #[cfg(feature = "debug-commands")]
+    Misbehave,
 }
 
 impl Request<'_> {

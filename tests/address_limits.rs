@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
 use common::neighbours::{
-    connect_from, expect_flood_turned_away, expect_served, expect_turned_away, is_turned_away, try_connect_from,
+    expect_flood_turned_away, expect_served, expect_turned_away, is_turned_away, try_connect_from,
 };
 use common::{Client, DEADLINE, POLL_INTERVAL, Server};
 
@@ -20,17 +20,19 @@ fn request(server: &Server, last: u8) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Waits until an address that had its share is served again.
+/// Waits until an address that had its share is served again, and returns that connection.
 #[track_caller]
-fn await_served(server: &Server, last: u8) {
-    await_that("the address is served again", || !is_turned_away(request(server, last)));
-}
-
-#[track_caller]
-fn await_that(what: &str, condition: impl Fn() -> bool) {
+fn await_served(server: &Server, last: u8) -> Client {
     let since = Instant::now();
-    while !condition() {
-        assert!(since.elapsed() < DEADLINE, "never happened: {what}");
+    loop {
+        let mut answer = [0; 4];
+        if let Ok(mut stream) = request(server, last)
+            && stream.read_exact(&mut answer).is_ok()
+        {
+            assert_eq!(&answer, b"MN\r\n");
+            return Client::over(stream);
+        }
+        assert!(since.elapsed() < DEADLINE, "the address is never served again");
         std::thread::sleep(POLL_INTERVAL);
     }
 }
@@ -60,14 +62,14 @@ fn connections_are_counted_out_whatever_becomes_of_them() {
     let server = Server::start(&["--max-connections-per-address", "1"]);
     let ends: &[&[u8]] = &[b"", b"quit\r\n", b"mn\r\nquit\r\n", b"\x80\x00", b"set k 0 0 100\r\nhalf", b"watch\r\n"];
     for sent in ends {
-        let mut client = Client::over(connect_from(&server, 1));
+        let mut client = await_served(&server, 1);
         client.send(sent);
         if *sent == b"watch\r\n" {
             client.expect_line("OK");
         }
         drop(client);
-        await_served(&server, 1);
     }
+    await_served(&server, 1);
 }
 
 #[test]

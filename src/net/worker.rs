@@ -95,7 +95,7 @@ impl Worker {
         let poll = Poll::new()?;
         let mut ports = Vec::with_capacity(udp.len());
         for (number, listener) in udp.into_iter().enumerate() {
-            let port = UdpPort::new(listener, poll.registry(), Token(UDP_FIRST + number))?;
+            let port = UdpPort::new(listener, &shared.settings, poll.registry(), Token(UDP_FIRST + number))?;
             shared.roster.note(port.fd, Activity::Datagrams, shared.clock.now());
             ports.push(port);
         }

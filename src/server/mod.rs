@@ -100,7 +100,7 @@ fn start(settings: Settings) -> Result<Running, Failure> {
         privileges::hide_memory(&settings);
     }
     listen::warn_if_exposed(&listeners, authority.is_some(), &settings.tls);
-    udp::warn_if_exposed(&udp_listeners);
+    udp::warn_if_exposed(&udp_listeners, &settings);
     let signals = Signals::install()
         .map_err(|error| Failure::new(exit_status::OS_ERROR, format_args!("cannot handle signals: {error}")))?;
 

@@ -81,6 +81,7 @@ fn needed() -> Result<Rules, seccompiler::Error> {
         (libc::SYS_open, reads(1)?),
         (libc::SYS_kill, to_ourselves()?),
         (libc::SYS_tgkill, to_ourselves()?),
+        (libc::SYS_prctl, vec![when(0, SeccompCmpOp::Eq, libc::PR_SET_NAME.cast_unsigned().into())?]),
         (libc::SYS_ioctl, asks.collect::<Result<_, _>>()?),
         // Threads; see `hostile` and `programs`.
         (libc::SYS_clone, vec![]),

@@ -180,8 +180,8 @@ pub(super) static FLAGS: &[Row] = &[
     Row::long(
         "allow-plain",
         Logins,
-        "let passwords and tokens come in the clear over a network (PLAIN, LOGIN, OAUTHBEARER and the login by set); \
-         without it they are taken from this machine only, and from everywhere with -Y",
+        "let passwords and tokens come over a network without TLS (PLAIN, LOGIN, OAUTHBEARER and the login by set); \
+         without it they are taken over TLS and from this machine only, and from everywhere with -Y",
     )
     .switch(|draft| draft.settings.allow_plain = true),
     Row::flag(

@@ -7,6 +7,7 @@ mod common;
 mod external;
 mod hostile;
 mod memcached_files;
+mod published;
 mod reload;
 mod rights;
 mod stand;

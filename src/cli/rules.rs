@@ -51,9 +51,7 @@ pub(super) fn judge(draft: &Draft) -> Result<(), Exit> {
 /// The first such flag in the order given, with exit status 64.
 pub(super) fn refuse_missing_features(draft: &Draft) -> Result<(), Exit> {
     for row in draft.given() {
-        if let Effect::Later { feature, instead } = row.effect
-            && row.wanted(&draft.settings)
-        {
+        if let Effect::Later { feature, instead } = row.effect {
             return Err(Exit::refusal(
                 exit_status::USAGE,
                 format!("{} ({feature}) is not available in this version; {instead}", row.label()),
@@ -332,7 +330,6 @@ mod tests {
     fn missing_features_are_refused_with_64() {
         for (line, begins) in [
             ("-e /dev/shm/x", "-e (warm restart) is not available"),
-            ("-o drop_privileges", "-o drop_privileges (dropping privileges) is not available"),
             ("-o ext_path=/f:64m", "-o ext_path (flash storage) is not available"),
             ("-o ext_drop_unread", "-o ext_drop_unread (flash storage) is not available"),
             ("-o proxy_config=routelib", "-o proxy_config (the proxy) is not available"),
@@ -342,13 +339,6 @@ mod tests {
             let exit = parse(words(line)).expect_err(line);
             assert_eq!(exit.status, 64, "{line}");
             assert!(exit.message.starts_with(begins), "{line}: {}", exit.message);
-        }
-    }
-
-    #[test]
-    fn a_missing_feature_that_is_switched_off_is_no_reason_to_refuse() {
-        for line in ["-o no_drop_privileges", "-o drop_privileges,no_drop_privileges"] {
-            assert!(parse(words(line)).is_ok(), "{line}");
         }
     }
 }

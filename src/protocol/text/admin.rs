@@ -78,6 +78,8 @@ pub(super) fn parse(body: &[u8]) -> Result<Request<'_>, Refusal> {
             Ok(Request::Shutdown { how, reply })
         }
         #[cfg(feature = "debug-commands")]
+        b"misbehave" => Ok(Request::Misbehave),
+        #[cfg(feature = "debug-commands")]
         b"debugtime" => {
             let secs = words.next().and_then(|word| std::str::from_utf8(word).ok()).and_then(|word| word.parse().ok());
             secs.map(|secs| Request::DebugTime { secs }).ok_or(Refusal::new(Reason::UnknownCommand, reply))

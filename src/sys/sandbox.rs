@@ -222,6 +222,7 @@ mod tests {
     fn child() {
         let tries = std::env::var(TRIES).unwrap();
         let needs = Needs { user_database: tries.ends_with("_user_database"), removes_files: false };
+        let parent = getppid().unwrap();
         let file = tempfile::NamedTempFile::new().unwrap();
         let (go, waits) = std::sync::mpsc::channel::<()>();
         let older = std::thread::spawn(move || waits.recv().ok().map(|()| UnixDatagram::unbound().map(drop)));
@@ -229,8 +230,8 @@ mod tests {
         let outcome = match tries.as_str() {
             "read" => File::open(file.path()).map(drop),
             "thread" => std::thread::Builder::new().name("late".to_owned()).spawn(|| ()).map(|it| it.join().unwrap()),
-            "signal_this" => Ok(test_kill_process(getpid()).unwrap()),
-            "signal_other" => test_kill_process(getppid().unwrap()).map_err(io::Error::from),
+            "signal_this" => test_kill_process(getpid()).map_err(io::Error::from),
+            "signal_other" => test_kill_process(parent).map_err(io::Error::from),
             "write" => OpenOptions::new().append(true).open(file.path()).map(drop),
             "remove" => std::fs::remove_file(file.path()),
             "exec" => Err(Command::new("true").exec()),

@@ -323,3 +323,48 @@ fn privileges_are_dropped_for_good_and_the_socket_belongs_to_the_user() {
     assert_eq!(fs::symlink_metadata(server.path("socket")).unwrap().uid(), nobody.uid);
     server.stop();
 }
+
+/// Whether there is none, not even to pass on, by /proc/PID/status.
+fn is_without_capabilities(pid: Pid) -> bool {
+    ["CapInh", "CapPrm", "CapEff", "CapAmb"].iter().all(|name| status_line(pid, name) == "0000000000000000")
+}
+
+#[test]
+fn an_ordinary_user_has_no_privilege_and_gets_no_new_one() {
+    let nobody = if geteuid().is_root() { "nobody" } else { "" };
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let server = Server::start_in(directory, &["-p", "-1", "-l", "127.0.0.1", "-u", nobody]);
+    assert_eq!(server.status_line("NoNewPrivs"), "1");
+    assert!(is_without_capabilities(server.pid()));
+    server.stop();
+}
+
+#[test]
+fn drop_privileges_confines_every_thread_and_leaves_service_reload_and_stop() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    fs::write(directory.path().join("access"), "allow 127.0.0.1\n").unwrap();
+    let flags = ["-p", "-1", "-l", "127.0.0.1", "-v", "-o", "drop_privileges", "--access-file", "{}/access"];
+    let server = Server::start_in(directory, &flags);
+    let statuses = || {
+        let threads = fs::read_dir(format!("/proc/{}/task", server.pid().as_raw_nonzero())).unwrap();
+        threads.map(|thread| fs::read_to_string(thread.unwrap().path().join("status")).unwrap()).collect::<Vec<_>>()
+    };
+    // The pid file, by which the start is known, is written before.
+    let deadline = Instant::now() + support::PATIENCE;
+    while !statuses().iter().all(|status| status.contains("Seccomp:\t2")) {
+        assert!(Instant::now() < deadline, "no filter");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let mut client = server.connect();
+    client.write_all(b"set k 0 0 1\r\nv\r\nget k\r\n").unwrap();
+    let expected = b"STORED\r\nVALUE k 0 1\r\nv\r\nEND\r\n";
+    let mut reply = vec![0; expected.len()];
+    client.read_exact(&mut reply).unwrap();
+    assert_eq!(reply, expected);
+    server.signal(Signal::HUP);
+    server.connect();
+    let log = server.stop();
+    assert!(log.contains("stopped"), "{log}");
+}

@@ -185,8 +185,7 @@ pub(super) static OPTIONS: &[Row] = &[
     Row::option(
         "drop_privileges",
         Process,
-        "once it serves, give up the system calls that serving does not need: the kernel refuses them, and ends the \
-         process if it tries to start another one",
+        "have the kernel refuse system calls that serving does not need; the worst of them end the process",
     )
     .switch(|draft| draft.settings.drop_privileges = true),
     Row::option("no_drop_privileges", Process, "take drop_privileges back (the default)")

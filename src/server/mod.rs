@@ -9,7 +9,7 @@
 //! 5. signals, then threads: workers first, then the accept thread;
 //! 6. port file and pid file: when they exist, the server serves;
 //! 7. the launching process of `-d` is let go with exit status 0;
-//! 8. with `-o drop_privileges` the system calls that were needed up to here are given up.
+//! 8. system calls that only the start needs are given up (`-o drop_privileges`), by all threads at once.
 
 mod failure;
 mod logins;
@@ -82,7 +82,7 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     let mut unix_socket = if gives_away { bind_unix(&settings, &mut listeners)? } else { None };
     let daemon = fork_if_asked(&settings)?;
     privileges::drop_to(user.as_ref(), &settings)?;
-    privileges::renounce();
+    privileges::give_up_rest(&settings);
     if settings.lock_memory {
         privileges::lock_memory();
     }
@@ -126,9 +126,7 @@ fn start(settings: Settings) -> Result<Running, Failure> {
             Failure::new(exit_status::FAILURE, format_args!("cannot detach from the terminal: {error}"))
         })?;
     }
-    if settings.drop_privileges {
-        privileges::confine()?;
-    }
+    privileges::confine(settings)?;
     Ok(Running { threads, shared, signals, unix_socket, pid_file })
 }
 

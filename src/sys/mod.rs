@@ -8,6 +8,7 @@ pub mod owner;
 pub mod peer;
 pub mod pid_file;
 pub mod priority;
+pub mod privileges;
 pub mod sandbox;
 pub mod unsent;
 pub mod usage;

@@ -1,232 +1,288 @@
-//! What a process that serves can still ask of the kernel: no new privileges ever, and, where the operator wants it, only
-//! the system calls that serving needs.
+//! The system calls that a serving process may still make (`-o drop_privileges`), held to by the kernel (seccomp(2)).
+//!
+//! Two filters, of whose answers the kernel takes the stricter. What only somebody who has taken the process over
+//! would call ends it with SIGSYS, which leaves a core file where these are allowed and a line in the audit log. Any
+//! other call that is not on the list fails with ENOSYS: C libraries take that for an older kernel and do without, so
+//! an update of theirs does not stop the cache.
+//!
+//! No filter can look at paths: what the user may read stays readable.
 
 use std::collections::BTreeMap;
+use std::env::consts::ARCH;
+use std::io;
 
-use rustix::io;
-use rustix::thread::{CapabilitySet, CapabilitySets, clear_ambient_capability_set, set_capabilities, set_no_new_privs};
+use seccompiler::SeccompCmpArgLen::Dword;
+use seccompiler::SeccompCmpOp::{Eq, MaskedEq};
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    BackendError, BpfProgram, SeccompAction, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
     apply_filter_all_threads,
 };
 
-/// No program that this thread, or one that it starts, could ever run gets more rights than it has itself.
+use rustix::process::getpid;
+
+/// Rules by the number of the call; a call without rules matches whatever its arguments are.
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// What a server needs beyond what each needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// To look users up, which may ask a daemon over a Unix socket and load libraries.
+    pub user_database: bool,
+    /// To remove files at the end.
+    pub removes_files: bool,
+}
+
+/// Confines all threads of this process, now and for good, and with them those they start.
 ///
 /// # Errors
-/// The kernel's; none is known.
-pub fn renounce_new_privileges() -> io::Result<()> {
-    set_no_new_privs(true)
+/// On a processor there are no names of calls for, and where the kernel has no seccomp.
+pub fn confine(needs: Needs) -> io::Result<()> {
+    let (fatal, allowed) = programs(needs).map_err(io::Error::other)?;
+    // In this order: the second forbids to install any more.
+    apply_filter_all_threads(&fatal).map_err(io::Error::other)?;
+    apply_filter_all_threads(&allowed).map_err(io::Error::other)
 }
 
-/// Gives up the capabilities of the calling thread and of those that it starts, which an ordinary user may have been
-/// given to bind a port.
-///
-/// # Errors
-/// The kernel's; none is known.
-pub fn drop_capabilities() -> io::Result<()> {
-    clear_ambient_capability_set()?;
-    let none = CapabilitySet::empty();
-    set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
+/// Makes a socket, which ends a confined process: for memcached's own test. Whether it could.
+#[cfg(feature = "debug-commands")]
+pub fn can_misbehave() -> bool {
+    std::os::unix::net::UnixDatagram::unbound().is_ok()
 }
 
-/// From now on, all threads get EPERM for any system call that serving does not need, and for opening a file other than
-/// to read it: an error like others, which ends nothing. The kernel ends the process (SIGSYS) at what nothing in it ever
-/// asks for and an intruder would: to start a process, to run a program, to look into another process.
-///
-/// # Errors
-/// When the kernel has no seccomp(2) or the processor's calls are not known, in words.
-pub fn confine() -> Result<(), String> {
-    let programs = programs().map_err(|error| error.to_string())?;
-    // Of several filters the kernel obeys the strictest.
-    programs.iter().try_for_each(|program| apply_filter_all_threads(program)).map_err(|error| error.to_string())
+fn programs(needs: Needs) -> Result<(BpfProgram, BpfProgram), BackendError> {
+    let arch = ARCH.try_into()?;
+    let fatal = SeccompFilter::new(fatal(needs)?, SeccompAction::Allow, SeccompAction::KillProcess, arch)?;
+    let missing = SeccompAction::Errno(libc::ENOSYS as u32);
+    let allowed = SeccompFilter::new(allowed(needs)?, missing, SeccompAction::Allow, arch)?;
+    Ok((fatal.try_into()?, allowed.try_into()?))
 }
 
-type Rules = Vec<(libc::c_long, Vec<SeccompRule>)>;
-
-fn programs() -> Result<[BpfProgram; 3], seccompiler::Error> {
-    // glibc starts threads by clone3, whose flags a filter cannot see, and falls back to clone where there is none.
-    let no_clone3 = vec![(libc::SYS_clone3, vec![])];
-    Ok([
-        filter(no_clone3, SeccompAction::Allow, errno(libc::ENOSYS))?,
-        filter(hostile()?, SeccompAction::Allow, SeccompAction::KillProcess)?,
-        // The last one, as it refuses further filters.
-        filter(needed()?, errno(libc::EPERM), SeccompAction::Allow)?,
-    ])
+/// Calls that end the process.
+fn fatal(needs: Needs) -> Result<Rules, BackendError> {
+    let mut rules: Rules = FATAL.iter().map(|&call| (call, Vec::new())).collect();
+    if !needs.user_database {
+        rules.extend(USER_DATABASE.iter().map(|&call| (call, Vec::new())));
+    }
+    // A clone that is no thread is a process.
+    rules.insert(libc::SYS_clone, vec![when(0, MaskedEq(libc::CLONE_THREAD as u64), 0)?]);
+    Ok(rules)
 }
 
-fn errno(code: i32) -> SeccompAction {
-    SeccompAction::Errno(code.cast_unsigned())
-}
-
-fn filter(calls: Rules, otherwise: SeccompAction, for_these: SeccompAction) -> Result<BpfProgram, seccompiler::Error> {
-    let calls: BTreeMap<_, _> = calls.into_iter().collect();
-    let filter = SeccompFilter::new(calls, otherwise, for_these, std::env::consts::ARCH.try_into()?)?;
-    Ok(filter.try_into()?)
-}
-
-/// One condition on the lower half of an argument.
-fn when(argument: u8, operator: SeccompCmpOp, value: u64) -> Result<SeccompRule, seccompiler::BackendError> {
-    SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)?])
-}
-
-fn needed() -> Result<Rules, seccompiler::Error> {
-    let writes = (libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC) as u64;
-    let reads = |flags_at| Ok::<_, seccompiler::Error>(vec![when(flags_at, SeccompCmpOp::MaskedEq(writes), 0)?]);
-    let to_ourselves = || Ok::<_, seccompiler::Error>(vec![when(0, SeccompCmpOp::Eq, std::process::id().into())?]);
-    let asks = IOCTLS.iter().map(|request| when(1, SeccompCmpOp::Eq, *request));
-    let mut calls: Rules = CALLS.iter().map(|call| (*call, vec![])).collect();
-    calls.extend([
-        (libc::SYS_openat, reads(2)?),
+/// Calls that succeed.
+fn allowed(needs: Needs) -> Result<Rules, BackendError> {
+    let mut rules: Rules = ALLOWED.iter().map(|&call| (call, Vec::new())).collect();
+    #[cfg(target_arch = "x86_64")]
+    rules.extend(ALLOWED_X86_64.iter().map(|&call| (call, Vec::new())));
+    if needs.removes_files {
+        rules.insert(libc::SYS_unlinkat, Vec::new());
         #[cfg(target_arch = "x86_64")]
-        (libc::SYS_open, reads(1)?),
-        (libc::SYS_kill, to_ourselves()?),
-        (libc::SYS_tgkill, to_ourselves()?),
-        (libc::SYS_prctl, vec![when(0, SeccompCmpOp::Eq, libc::PR_SET_NAME.cast_unsigned().into())?]),
-        (libc::SYS_ioctl, asks.collect::<Result<_, _>>()?),
-        // Threads; see `hostile` and `programs`.
-        (libc::SYS_clone, vec![]),
-        (libc::SYS_clone3, vec![]),
-    ]);
-    Ok(calls)
+        rules.insert(libc::SYS_unlink, Vec::new());
+    }
+    let thread = libc::CLONE_THREAD as u64;
+    rules.insert(libc::SYS_clone, vec![when(0, MaskedEq(thread), thread)?]);
+    let writes = (libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC) as u64;
+    rules.insert(libc::SYS_openat, vec![when(2, MaskedEq(writes), 0)?]);
+    rules.insert(libc::SYS_prctl, vec![when(0, Eq, libc::PR_SET_NAME as u64)?]);
+    rules.insert(libc::SYS_ioctl, IOCTLS.iter().map(|&request| when(1, Eq, request)).collect::<Result<_, _>>()?);
+    // `shutdown` and abort signal this process; no other is to be reached.
+    let this = getpid().as_raw_nonzero().get() as u64;
+    rules.insert(libc::SYS_kill, vec![when(0, Eq, this)?]);
+    rules.insert(libc::SYS_tgkill, vec![when(0, Eq, this)?]);
+    if needs.user_database {
+        rules.insert(libc::SYS_socket, vec![when(0, Eq, libc::AF_UNIX as u64)?]);
+        rules.insert(libc::SYS_connect, Vec::new());
+    }
+    for call in [libc::SYS_mmap, libc::SYS_mprotect] {
+        let data_only = when(2, MaskedEq(libc::PROT_EXEC as u64), 0)?;
+        rules.insert(call, if needs.user_database { Vec::new() } else { vec![data_only] });
+    }
+    Ok(rules)
 }
 
-fn hostile() -> Result<Rules, seccompiler::Error> {
-    let no_thread = when(0, SeccompCmpOp::MaskedEq(libc::CLONE_THREAD as u64), 0)?;
-    let mut calls: Rules = HOSTILE.iter().map(|call| (*call, vec![])).collect();
-    calls.push((libc::SYS_clone, vec![no_thread]));
-    Ok(calls)
+/// Holds when the lower 32 bits of an argument compare so with `value`.
+fn when(argument: u8, compare: SeccompCmpOp, value: u64) -> Result<SeccompRule, BackendError> {
+    SeccompRule::new(vec![SeccompCondition::new(argument, Dword, compare, value)?])
 }
 
-/// What nothing in this process ever asks for.
-const HOSTILE: &[libc::c_long] = &[
+/// Never needed once the server serves, and what an attacker wants first.
+const FATAL: &[i64] = &[
     libc::SYS_execve,
     libc::SYS_execveat,
-    libc::SYS_ptrace,
-    libc::SYS_process_vm_readv,
-    libc::SYS_process_vm_writev,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_fork,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_vfork,
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_bpf,
+    libc::SYS_mount,
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_kexec_load,
+    libc::SYS_keyctl,
 ];
 
-/// Bytes that a socket holds, whether it waits, and whether standard error is a terminal.
-const IOCTLS: &[u64] = &[libc::TIOCOUTQ, libc::FIONREAD, libc::FIONBIO, libc::TCGETS];
+/// As bad, but for looking users up.
+const USER_DATABASE: &[i64] = &[libc::SYS_socket, libc::SYS_connect];
 
-/// What is needed on every processor.
-#[rustfmt::skip]
-const CALLS: &[libc::c_long] = &[
-    // Connections and datagrams.
-    libc::SYS_accept4, libc::SYS_read, libc::SYS_readv, libc::SYS_recvfrom, libc::SYS_recvmsg, libc::SYS_write,
-    libc::SYS_writev, libc::SYS_sendto, libc::SYS_sendmsg, libc::SYS_shutdown, libc::SYS_close, libc::SYS_getsockopt,
-    libc::SYS_setsockopt, libc::SYS_getsockname, libc::SYS_getpeername, libc::SYS_fcntl,
-    // Waiting.
-    libc::SYS_epoll_ctl, libc::SYS_epoll_pwait, libc::SYS_futex, libc::SYS_ppoll, libc::SYS_nanosleep,
-    libc::SYS_clock_nanosleep, libc::SYS_sched_yield, libc::SYS_restart_syscall,
+/// What workers, maintenance, reload, log and stop need.
+const ALLOWED: &[i64] = &[
+    // Connections.
+    libc::SYS_accept4,
+    libc::SYS_epoll_ctl,
+    libc::SYS_epoll_pwait,
+    libc::SYS_getpeername,
+    libc::SYS_getsockname,
+    libc::SYS_getsockopt,
+    libc::SYS_ppoll,
+    libc::SYS_read,
+    libc::SYS_readv,
+    libc::SYS_recvfrom,
+    libc::SYS_recvmsg,
+    libc::SYS_sendmsg,
+    libc::SYS_sendto,
+    libc::SYS_setsockopt,
+    libc::SYS_shutdown,
+    libc::SYS_write,
+    libc::SYS_writev,
+    // Files that are read again, messages of a panic.
+    libc::SYS_close,
+    libc::SYS_fcntl,
+    libc::SYS_fstat,
+    libc::SYS_getcwd,
+    libc::SYS_lseek,
+    libc::SYS_newfstatat,
+    libc::SYS_pread64,
+    libc::SYS_readlinkat,
+    libc::SYS_statx,
     // Memory.
-    libc::SYS_mmap, libc::SYS_munmap, libc::SYS_mremap, libc::SYS_mprotect, libc::SYS_madvise, libc::SYS_brk,
-    // Files that are read again, and names that are removed at the end.
-    libc::SYS_lseek, libc::SYS_pread64, libc::SYS_fstat, libc::SYS_newfstatat, libc::SYS_statx, libc::SYS_readlinkat,
-    libc::SYS_unlinkat, libc::SYS_getdents64,
-    // Time, randomness, accounting.
-    libc::SYS_clock_gettime, libc::SYS_clock_getres, libc::SYS_gettimeofday, libc::SYS_getrandom,
-    libc::SYS_getrusage, libc::SYS_prlimit64, libc::SYS_uname, libc::SYS_sysinfo,
-    // Threads, which may take less of the processor than others, and their end.
-    libc::SYS_getpriority, libc::SYS_setpriority,
-    libc::SYS_set_robust_list, libc::SYS_rseq, libc::SYS_set_tid_address, libc::SYS_gettid, libc::SYS_getpid,
-    libc::SYS_getppid, libc::SYS_getuid, libc::SYS_geteuid, libc::SYS_getgid, libc::SYS_getegid,
-    libc::SYS_sched_getaffinity, libc::SYS_membarrier, libc::SYS_exit, libc::SYS_exit_group,
-    // Signals.
-    libc::SYS_rt_sigaction, libc::SYS_rt_sigprocmask, libc::SYS_rt_sigreturn, libc::SYS_sigaltstack,
-    // What newer calls have replaced, where the processor has it.
-    #[cfg(target_arch = "x86_64")] libc::SYS_epoll_wait,
-    #[cfg(target_arch = "x86_64")] libc::SYS_poll,
-    #[cfg(target_arch = "x86_64")] libc::SYS_stat,
-    #[cfg(target_arch = "x86_64")] libc::SYS_lstat,
-    #[cfg(target_arch = "x86_64")] libc::SYS_readlink,
-    #[cfg(target_arch = "x86_64")] libc::SYS_unlink,
-    #[cfg(target_arch = "x86_64")] libc::SYS_access,
-    #[cfg(target_arch = "x86_64")] libc::SYS_time,
+    libc::SYS_brk,
+    libc::SYS_madvise,
+    libc::SYS_mremap,
+    libc::SYS_munmap,
+    // Threads, which come and go.
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+    libc::SYS_futex,
+    libc::SYS_getpid,
+    libc::SYS_gettid,
+    libc::SYS_rseq,
+    libc::SYS_sched_getaffinity,
+    libc::SYS_sched_yield,
+    libc::SYS_set_robust_list,
+    libc::SYS_getpriority,
+    libc::SYS_setpriority,
+    libc::SYS_sigaltstack,
+    // Signals and time.
+    libc::SYS_clock_gettime,
+    libc::SYS_clock_nanosleep,
+    libc::SYS_gettimeofday,
+    libc::SYS_nanosleep,
+    libc::SYS_restart_syscall,
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    // The rest.
+    libc::SYS_getegid,
+    libc::SYS_geteuid,
+    libc::SYS_getgid,
+    libc::SYS_getrandom,
+    libc::SYS_getrusage,
+    libc::SYS_getuid,
+    libc::SYS_uname,
 ];
+
+/// The same by the older names that only this processor has.
+#[cfg(target_arch = "x86_64")]
+const ALLOWED_X86_64: &[i64] =
+    &[libc::SYS_epoll_wait, libc::SYS_lstat, libc::SYS_poll, libc::SYS_readlink, libc::SYS_stat, libc::SYS_time];
+
+/// Non-blocking sockets, what a socket has not sent, whether standard error is a terminal.
+const IOCTLS: &[u64] = &[libc::FIONBIO, libc::TIOCOUTQ, libc::TCGETS];
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, File};
-    use std::net::{TcpListener, TcpStream};
-    use std::os::unix::net::UnixStream;
-    use std::os::unix::process::ExitStatusExt as _;
-    use std::path::PathBuf;
+    use std::fs::{File, OpenOptions};
+    use std::os::unix::net::UnixDatagram;
+    use std::os::unix::process::{CommandExt, ExitStatusExt};
     use std::process::{Command, Output};
-    use std::sync::mpsc;
-    use std::thread;
+
+    use rustix::process::{getppid, test_kill_process};
 
     use super::*;
 
-    /// Set in a child, which is this test program again: a filter is for good.
-    const IN_CHILD: &str = "LARDER_TEST_SANDBOX_CHILD";
+    /// Names what a child is to try, which is this test program again: a filter belongs to a whole process.
+    const TRIES: &str = "LARDER_TEST_SANDBOX_TRIES";
 
-    /// Runs the test of this name in a child, with a directory of its own.
-    fn in_child(name: &str) -> Output {
-        let directory = tempfile::tempdir().expect("a directory");
-        Command::new(std::env::current_exe().expect("we are a program"))
-            .args(["--exact", &format!("sys::sandbox::tests::{name}"), "--nocapture"])
-            .env(IN_CHILD, directory.path())
-            .output()
-            .expect("it runs")
-    }
-
-    fn confine_all() {
-        renounce_new_privileges().expect("always possible");
-        confine().expect("the kernel has seccomp");
-    }
-
+    /// Not called by itself: it ends or confines its process.
     #[test]
-    fn what_serving_needs_works_and_all_else_is_refused() {
-        let Some(directory) = std::env::var_os(IN_CHILD).map(PathBuf::from) else {
-            let output = in_child("what_serving_needs_works_and_all_else_is_refused");
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            return;
+    #[ignore = "run by the others, in a process of its own"]
+    fn child() {
+        let tries = std::env::var(TRIES).unwrap();
+        let needs = Needs { user_database: tries.ends_with("_user_database"), removes_files: false };
+        let parent = getppid().unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let (go, waits) = std::sync::mpsc::channel::<()>();
+        let older = std::thread::spawn(move || waits.recv().ok().map(|()| UnixDatagram::unbound().map(drop)));
+        confine(needs).unwrap();
+        let outcome = match tries.as_str() {
+            "read" => File::open(file.path()).map(drop),
+            "thread" => std::thread::Builder::new().name("late".to_owned()).spawn(|| ()).map(|it| it.join().unwrap()),
+            "signal_this" => test_kill_process(getpid()).map_err(io::Error::from),
+            "signal_other" => test_kill_process(parent).map_err(io::Error::from),
+            "write" => OpenOptions::new().append(true).open(file.path()).map(drop),
+            "remove" => std::fs::remove_file(file.path()),
+            "exec" => Err(Command::new("true").exec()),
+            "spawn" => Command::new("true").status().map(drop),
+            "socket" | "socket_user_database" => UnixDatagram::unbound().map(drop),
+            "socket_of_older_thread" => {
+                go.send(()).unwrap();
+                older.join().unwrap().unwrap()
+            }
+            "network_user_database" => std::net::UdpSocket::bind("127.0.0.1:0").map(drop),
+            "abort" => std::process::abort(),
+            other => panic!("{other}?"),
         };
-        let (old, new) = (directory.join("old"), directory.join("new"));
-        fs::write(&old, "text").expect("room");
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("bound");
-        let client = TcpStream::connect(address).expect("it listens");
-        let code = |result: std::io::Result<()>| result.map_err(|error| error.raw_os_error());
-        // A thread from before is confined as well.
-        let (begin, begun) = mpsc::channel::<()>();
-        let before = thread::spawn(move || {
-            begun.recv().expect("told");
-            code(TcpListener::bind("127.0.0.1:0").map(drop))
-        });
-        confine_all();
-        begin.send(()).expect("it waits");
-        let refused = Err(Some(libc::EPERM));
-        assert_eq!(before.join().expect("it ends"), refused);
+        println!("outcome={:?}", outcome.map_err(|error| error.raw_os_error()));
+        std::process::exit(0);
+    }
 
-        assert_eq!(fs::read_to_string(&old).expect("reading is fine"), "text");
-        assert!(fs::metadata(&old).is_ok());
-        assert_eq!(code(fs::write(&new, "text")), refused);
-        assert_eq!(code(fs::write(&old, "text")), refused);
-        assert_eq!(code(fs::rename(&old, &new)), refused);
-        assert_eq!(code(File::options().append(true).open(&old).map(drop)), refused);
-        assert_eq!(code(TcpStream::connect(address).map(drop)), refused);
-        assert_eq!(code(UnixStream::pair().map(drop)), refused);
-        let (accepted, _) = listener.accept().expect("accepting is fine");
-        drop((accepted, client));
-        thread::spawn(|| ()).join().expect("threads are fine");
-        fs::remove_file(&old).expect("the pid file goes at the end");
+    fn attempt(what: &str) -> Output {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "--ignored", "--nocapture", "sys::sandbox::tests::child"]).env(TRIES, what);
+        child.output().unwrap()
+    }
+
+    fn said(what: &str) -> String {
+        let output = attempt(what);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let line = text.lines().find_map(|line| line.split_once("outcome=")).map(|(_, said)| said.to_owned());
+        line.unwrap_or_else(|| panic!("{what}: {output:?}"))
     }
 
     #[test]
-    fn a_process_that_starts_another_is_ended() {
-        if std::env::var_os(IN_CHILD).is_none() {
-            let output = in_child("a_process_that_starts_another_is_ended");
-            assert_eq!(output.status.signal(), Some(libc::SIGSYS), "{}", String::from_utf8_lossy(&output.stderr));
-            return;
+    fn serving_goes_on() {
+        for what in ["read", "thread", "signal_this", "socket_user_database"] {
+            assert_eq!(said(what), "Ok(())", "{what}");
         }
-        confine_all();
-        let outcome = Command::new("/bin/true").spawn();
-        panic!("still here: {outcome:?}");
+        assert_eq!(attempt("abort").status.signal(), Some(libc::SIGABRT));
+    }
+
+    #[test]
+    fn what_is_not_needed_fails() {
+        for what in ["write", "remove", "signal_other", "network_user_database"] {
+            assert_eq!(said(what), format!("Err(Some({}))", libc::ENOSYS), "{what}");
+        }
+    }
+
+    #[test]
+    fn what_an_attacker_wants_ends_the_process() {
+        for what in ["exec", "spawn", "socket", "socket_of_older_thread"] {
+            let output = attempt(what);
+            assert_eq!(output.status.signal(), Some(libc::SIGSYS), "{what}: {output:?}");
+        }
     }
 }

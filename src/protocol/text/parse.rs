@@ -180,15 +180,15 @@ pub enum Request<'a> {
     Noop,
     /// quit.
     Quit,
+    /// misbehave (builds with `debug-commands`): a call that `-o drop_privileges` punishes.
+    #[cfg(feature = "debug-commands")]
+    Misbehave,
     /// debugtime (builds with `debug-commands`).
     #[cfg(feature = "debug-commands")]
     DebugTime {
         /// Seconds to move the clock by.
         secs: i64,
     },
-    /// misbehave (the same builds): an attempt at what a server never does.
-    #[cfg(feature = "debug-commands")]
-    Misbehave,
 }
 
 impl Request<'_> {

@@ -102,8 +102,8 @@ pub struct Settings {
     pub tcp_port: i32,
     /// `-U`: UDP port; 0 = off.
     pub udp_port: i32,
-    /// `--udp-unbounded-replies`: on a network, too.
-    pub udp_unbounded_replies: bool,
+    /// `--unbounded-udp-replies`: on a network, too.
+    pub unbounded_udp_replies: bool,
     /// `-l`: the entries in the order given, repeated ones once. Empty = loopback only.
     pub listen: Vec<ListenSpec>,
     /// `-l` as it was given, joined with commas, for `stats settings`. Empty = not given.
@@ -266,7 +266,7 @@ impl Default for Settings {
         Settings {
             tcp_port: 11211,
             udp_port: 0,
-            udp_unbounded_replies: false,
+            unbounded_udp_replies: false,
             listen: Vec::new(),
             listen_text: String::new(),
             unix_socket: None,

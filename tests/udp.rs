@@ -233,7 +233,7 @@ fn network_sockets_warn_and_send_no_more_than_ten_times_the_request() {
 
 #[test]
 fn the_bound_on_replies_to_a_network_can_be_lifted_and_that_is_said() {
-    let server = Server::start(&["-l", "0.0.0.0", "-p", "-1", "-U", "-1", "--udp-unbounded-replies"]);
+    let server = Server::start(&["-l", "0.0.0.0", "-p", "-1", "-U", "-1", "--unbounded-udp-replies"]);
     let client = Client::of(&server);
     let value = "v".repeat(200);
     client.check(&format!("set k 0 0 200\r\n{value}\r\n"), "STORED\r\n");

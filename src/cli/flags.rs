@@ -25,12 +25,12 @@ pub(super) static FLAGS: &[Row] = &[
     )
     .value("num", "0", |draft, word| word.number(-1..=PORT_MAX).map(|port| draft.settings.udp_port = port)),
     Row::long(
-        "udp-unbounded-replies",
+        "unbounded-udp-replies",
         Network,
         "over UDP let a reply to a network have any size; without it at most ten times that of its request, as senders \
          can be forged",
     )
-    .switch(|draft| draft.settings.udp_unbounded_replies = true),
+    .switch(|draft| draft.settings.unbounded_udp_replies = true),
     Row::flag('s', "unix-socket", Network, "serve this Unix socket, and no network address").value(
         "file",
         "",
@@ -367,7 +367,7 @@ mod tests {
             ("-p 1 -p 2", |s| s.tcp_port = 2),
             ("-U 65535 -p 5", |s| (s.udp_port, s.tcp_port) = (65535, 5)),
             ("-U -1 -p 5", |s| (s.udp_port, s.tcp_port) = (-1, 5)),
-            ("--udp-unbounded-replies", |s| s.udp_unbounded_replies = true),
+            ("--unbounded-udp-replies", |s| s.unbounded_udp_replies = true),
             ("-s /run/larder", |s| s.unix_socket = Some(PathBuf::from("/run/larder"))),
             ("-a 0777", |s| s.unix_mask = 0o777),
             ("-a 0", |s| s.unix_mask = 0),

@@ -58,10 +58,10 @@ enum Reach {
 /// Warns of each socket that a network reaches.
 pub fn warn_if_exposed(listeners: &[UdpListener], settings: &Settings) {
     for UdpListener { address, .. } in listeners.iter().filter(|listener| is_exposed(&listener.address)) {
-        if settings.udp_unbounded_replies {
+        if settings.unbounded_udp_replies {
             log::warn!(
                 "listening on UDP addr={address} without a bound on replies: whoever forges a sender can have this server \
-                 flood it; take --udp-unbounded-replies away"
+                 flood it; take --unbounded-udp-replies away"
             );
         } else {
             log::warn!(
@@ -82,7 +82,7 @@ impl UdpPort {
     ) -> io::Result<UdpPort> {
         let UdpListener { mut socket, address, protocol } = listener;
         registry.register(&mut socket, token, Interest::READABLE)?;
-        let is_bound = is_exposed(&address) && !settings.udp_unbounded_replies;
+        let is_bound = is_exposed(&address) && !settings.unbounded_udp_replies;
         let reach = if is_bound { Reach::Network } else { Reach::Loopback };
         Ok(UdpPort { fd: socket.as_raw_fd(), socket, protocol, reach, unread: true })
     }

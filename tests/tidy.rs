@@ -139,6 +139,23 @@ fn tests_that_the_security_page_names_are_there() {
     none(missing.map(|name| format!("docs/security.md: no test {name}")).collect());
 }
 
+#[test]
+fn flags_that_the_security_page_names_are_there() {
+    let page_of = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+        fs::read_to_string(path).expect("the page is there")
+    };
+    let known = page_of("flags.md") + &page_of("authentication.md");
+    let page = page_of("security.md");
+    let outside_of_flags = |c: char| c != '-' && !c.is_ascii_lowercase();
+    let named: Vec<&str> =
+        page.split(outside_of_flags).filter(|word| word.starts_with("--") && word.len() > 4).collect();
+    let is_known = |flag: &str| known.split(outside_of_flags).any(|word| word == flag);
+    assert!(named.len() > 15, "only {} flags found", named.len());
+    let missing = named.into_iter().filter(|flag| !flag.trim_matches('-').is_empty() && !is_known(flag));
+    none(missing.map(|flag| format!("docs/security.md: no flag {flag}")).collect());
+}
+
 /// Fails with every fault on a line of its own.
 #[track_caller]
 fn none(faults: Vec<String>) {

@@ -12,11 +12,13 @@
 //! * [`clock`], [`command`], [`uri`], [`exit_status`], [`panics`]: seconds since start; the words that protocols and
 //!   store share; keys made fit to be shown; what the process ends with; where a panic does not end it.
 //! * [`sys`]: the edge to the operating system, one function a call.
+//! * [`source_file`]: a file of users, keys or networks, read with care, and what may be wrong with it.
 //! * [`settings`]: what the operator asked for, as plain data.
 //! * `slab`: size classes, the arena, how an item lies in its chunk. The `unsafe` of the store is here.
 //! * [`store`]: the cache as a plain library: shards, index, eviction, expiry. No protocol, no socket, no clock.
 //! * [`watch`]: events as lines for the clients that watch them.
-//! * [`auth`]: who may do what: users, rights, SASL. No wire format, no socket.
+//! * [`auth`]: who may connect and who may do what: access list, users, rights, SASL. No wire format, no socket.
+//! * [`tls`]: certificates and keys, and one TLS connection without its socket. The only user of rustls.
 //! * [`protocol`]: bytes to requests and replies to bytes. No I/O, no lock, no state.
 //! * [`stats`], [`crawler`], [`shared`]: what is counted, who walks over all items, what all threads of one server share.
 //! * [`exec`]: what a command means, once for every protocol.
@@ -49,8 +51,10 @@ pub mod server;
 pub mod settings;
 pub mod shared;
 mod slab;
+pub mod source_file;
 pub mod stats;
 pub mod store;
 pub mod sys;
+pub mod tls;
 pub mod uri;
 pub mod watch;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use crate::auth::access_list::AccessList;
 use crate::auth::sasl::Mechanism;
 use crate::net::listen_spec::ListenSpec;
+use crate::tls::{Ciphers, ClientCertificates};
 
 /// Which protocols a listener accepts (`-B`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +20,75 @@ pub enum ProtocolChoice {
     Ascii,
     /// Binary only.
     Binary,
+}
+
+/// How the private key is written (`-o ssl_keyformat`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyFormat {
+    /// As text (RFC 7468).
+    #[default]
+    Pem = 1,
+    /// As bytes.
+    Der = 2,
+}
+
+/// `-Z` and memcached's `ssl_` options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// `-Z`.
+    pub enabled: bool,
+    /// `-o ssl_chain_cert`.
+    pub chain_cert: Option<PathBuf>,
+    /// `-o ssl_key`; absent = in the file of the certificates.
+    pub key: Option<PathBuf>,
+    /// `-o ssl_keyformat`.
+    pub key_format: KeyFormat,
+    /// `-o ssl_ca_cert`: authorities of client certificates.
+    pub ca_cert: Option<PathBuf>,
+    /// `-o ssl_verify_mode`, 0 to 3.
+    pub verify_mode: u8,
+    /// `-o ssl_ciphers`; empty = all.
+    pub ciphers: Ciphers,
+    /// The same as it was given, for `stats settings`.
+    pub ciphers_text: Option<String>,
+    /// `-o ssl_min_version`: 0 TLS 1.0 to 3 TLS 1.3. What is older than TLS 1.2 is not spoken.
+    pub min_version: u8,
+    /// `-o ssl_session_cache`.
+    pub session_cache: bool,
+    /// `-o ssl_wbuf_size` in bytes, shown only.
+    pub wbuf_bytes: u32,
+    /// `-o ssl_kernel_tls`, shown only.
+    pub kernel_tls: bool,
+}
+
+impl TlsSettings {
+    /// What clients have to show, where an entry of `-l` does not say otherwise.
+    pub fn client_certificates(&self) -> ClientCertificates {
+        match self.verify_mode {
+            0 => ClientCertificates::Ignored,
+            1 => ClientCertificates::Asked,
+            _ => ClientCertificates::Demanded,
+        }
+    }
+}
+
+impl Default for TlsSettings {
+    fn default() -> TlsSettings {
+        TlsSettings {
+            enabled: false,
+            chain_cert: None,
+            key: None,
+            key_format: KeyFormat::Pem,
+            ca_cert: None,
+            verify_mode: 0,
+            ciphers: Ciphers::default(),
+            ciphers_text: None,
+            min_version: 2,
+            session_cache: false,
+            wbuf_bytes: 16 << 10,
+            kernel_tls: false,
+        }
+    }
 }
 
 /// Where `slab_automove` stands.
@@ -45,6 +115,10 @@ pub struct Settings {
     pub access: AccessList,
     /// `--access-file`: more of both.
     pub access_file: Option<PathBuf>,
+    /// `-Z` and what goes with it.
+    pub tls: TlsSettings,
+    /// `--handshake-timeout`: seconds that a connection has before it is served.
+    pub handshake_timeout_secs: u32,
     /// `-b`: backlog of listen(2).
     pub listen_backlog: i32,
     /// `-B`.
@@ -188,6 +262,8 @@ impl Default for Settings {
             conn_limit: 1024,
             access: AccessList::default(),
             access_file: None,
+            tls: TlsSettings::default(),
+            handshake_timeout_secs: 10,
             listen_backlog: 1024,
             protocol: ProtocolChoice::Auto,
             idle_timeout_secs: 0,

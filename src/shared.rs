@@ -18,6 +18,7 @@ use crate::settings::Settings;
 use crate::stats::counters::WorkerCounters;
 use crate::stats::prefixes::Prefixes;
 use crate::store::{Config, Store, Sweep};
+use crate::tls::Tls;
 use crate::watch::Watch;
 
 /// Calls of [`Shared::maintain`] for one sweep over all memory.
@@ -69,6 +70,17 @@ impl LruTuning {
     }
 }
 
+/// What stands between the network and the cache.
+#[derive(Debug)]
+pub struct Doors {
+    /// Who may connect.
+    pub access: Access,
+    /// Certificates and keys; `None` without `-Z`.
+    pub tls: Option<Tls>,
+    /// Who may log in; `None` where no login is asked for.
+    pub authority: Option<Authority>,
+}
+
 /// The state of one server.
 #[derive(Debug)]
 pub struct Shared {
@@ -78,6 +90,8 @@ pub struct Shared {
     pub authority: Option<Authority>,
     /// Who may connect.
     pub access: Access,
+    /// Certificates and keys; `None` without `-Z`.
+    pub tls: Option<Tls>,
     /// The cache.
     pub store: Store,
     /// Seconds since start.
@@ -117,14 +131,15 @@ impl Shared {
     /// When the store's memory cannot be reserved.
     pub fn new(settings: Settings) -> io::Result<Shared> {
         let access = Access::of_flags(settings.access.clone());
-        Shared::with_doors(settings, access, None)
+        Shared::with_doors(settings, Doors { access, tls: None, authority: None })
     }
 
-    /// The same with a list of who may connect, and with a login asked for where there is an authority.
+    /// The same with what stands before it.
     ///
     /// # Errors
     /// When the store's memory cannot be reserved.
-    pub fn with_doors(settings: Settings, access: Access, authority: Option<Authority>) -> io::Result<Shared> {
+    pub fn with_doors(settings: Settings, doors: Doors) -> io::Result<Shared> {
+        let Doors { access, tls, authority } = doors;
         let roster_size = settings.descriptors() as usize;
         let watch = Watch::new(settings.threads, settings.worker_logbuf_bytes as usize);
         let store = Store::new(Config {
@@ -156,6 +171,7 @@ impl Shared {
             memory_limit_bytes: AtomicU64::new(settings.memory_limit_bytes),
             authority,
             access,
+            tls,
             settings,
         })
     }

@@ -135,7 +135,9 @@ fn connections_are_dealt_in_turn_and_counted() {
 fn accepted_sockets_do_not_block() {
     let server = Server::start(Settings { threads: 1, ..Settings::default() });
     let _client = server.connect();
-    let larder::net::mailbox::Socket::Tcp(mut socket) = server.holders[0].next().socket else { panic!("not TCP") };
+    let larder::net::stream::Socket::Tcp(mut socket) = server.holders[0].next().stream.socket else {
+        panic!("not TCP")
+    };
     assert_eq!(socket.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
     server.stop();
 }
@@ -209,7 +211,11 @@ fn listeners_of_both_kinds_are_listed_and_served() {
     let mut listeners = bind_network(&settings).unwrap();
     let address = listeners[0].tcp_address().unwrap();
     let (unix, file) = unix_socket::bind(&path, 0o700, 8).unwrap();
-    listeners.push(Listener { socket: ListenSocket::Unix(unix, path.clone()), protocol: ProtocolChoice::Binary });
+    listeners.push(Listener {
+        socket: ListenSocket::Unix(unix, path.clone()),
+        protocol: ProtocolChoice::Binary,
+        tls: None,
+    });
     let listening = listeners.len();
     let server = Server::start_on(settings, listeners, address);
 

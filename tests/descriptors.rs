@@ -25,7 +25,7 @@ fn cpu_time() -> Duration {
 fn exhausted_descriptors_do_not_spin_and_serving_resumes() {
     let socket = bind_all(&["127.0.0.1:0".parse().unwrap()], 8).unwrap().remove(0);
     let address = socket.local_addr().unwrap();
-    let listener = Listener { socket: ListenSocket::Tcp(socket), protocol: ProtocolChoice::Auto };
+    let listener = Listener { socket: ListenSocket::Tcp(socket), protocol: ProtocolChoice::Auto, tls: None };
     let mut poll = Poll::new().unwrap();
     let mailbox = Arc::new(Mailbox::new(poll.registry(), Token(0)).unwrap());
     let shared = Arc::new(Shared::new(Settings::default()).expect("memory"));

@@ -9,8 +9,8 @@ use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use parking_lot::Mutex;
 
-use super::fault::Fault;
-use super::source_file::{FileStamp, Kind, LoadError, read_file, stamp};
+use crate::source_file::Fault;
+use crate::source_file::{FileStamp, Kind, LoadError, read_file, stamp};
 
 /// Networks in a list at most; each connection is compared with all of them.
 const NETWORKS_MAX: usize = 10_000;

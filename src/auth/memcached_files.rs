@@ -8,12 +8,12 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::fault::Fault;
 use super::prepare::check_name;
 use super::record::ITERATIONS_MIN;
 use super::rights::Rights;
 use super::user::{PASSWORDS_MAX, User};
 use super::verifier::{Salts, Verifier};
+use crate::source_file::Fault;
 
 /// The most lines of such a file. Each user costs three times [`ITERATIONS_MIN`] rounds of PBKDF2 at each load, some
 /// milliseconds. memcached reads eight lines of `-Y`.

@@ -3,13 +3,11 @@
 pub mod access_list;
 pub mod authority;
 pub mod desk;
-pub mod fault;
 pub mod memcached_files;
 pub mod prepare;
 pub mod record;
 pub mod rights;
 pub mod sasl;
-mod source_file;
 pub mod sources;
 pub mod token;
 pub mod user;

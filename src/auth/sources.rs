@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::fault::Fault;
 use super::memcached_files::{PlainFormat, plain_users};
-pub use super::source_file::LoadError;
-use super::source_file::{FileStamp, Kind, read_file, stamp};
 use super::token::TokenRules;
 use super::user::{User, Users};
 use super::users_file::{TokenSource, UsersFile};
+use crate::source_file::Fault;
+pub use crate::source_file::LoadError;
+use crate::source_file::{FileStamp, Kind, read_file, stamp};
 
 /// The name of the users file among a systemd unit's credentials.
 const CREDENTIAL_NAME: &str = "larder.users";
@@ -148,8 +148,8 @@ fn with_counts(user: User, previous: Option<&Users>) -> User {
 mod tests {
     use super::*;
     use crate::auth::rights::Rights;
-    use crate::auth::source_file::FILE_BYTES_MAX;
     use crate::auth::token::Verified;
+    use crate::source_file::FILE_BYTES_MAX;
     use std::fs::{self, File};
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     use std::sync::atomic::Ordering::Relaxed;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use toml_edit::{Array, Document, Item, Key, TableLike, Value};
 
-use super::fault::Fault;
 use super::prepare::check_name;
 use super::record::{Hash, Record};
 use super::rights::Rights;
 use super::user::{PASSWORDS_MAX, User};
 use super::verifier::Verifier;
+use crate::source_file::Fault;
 
 /// The most users of one file. Each takes less than a kilobyte of memory.
 pub const USERS_MAX: usize = 100_000;

@@ -3,7 +3,6 @@
 use ipnet::IpNet;
 
 use super::Exit;
-use super::options::TLS_MEANWHILE;
 use super::row::Group::{About, Logins, Memory, Network, Process, Requests};
 use super::row::Row;
 use super::word::Word;
@@ -40,7 +39,8 @@ pub(super) static FLAGS: &[Row] = &[
         Network,
         "addresses to serve, with commas between them; may be repeated. An entry is \
          [proto[ascii|binary|auto]:][tag[NAME]:]HOST[:PORT]; IPv6 addresses with a port stand in brackets, \
-         * is every address. Without -l only this machine is served",
+         * is every address. With -Z an entry may begin with notls: (plain), btls: (TLS, no client certificates) or mtls: (TLS, client certificates demanded). \
+         Without -l only this machine is served",
     )
     .value("addr", "", listen::add),
     Row::long(
@@ -82,7 +82,21 @@ pub(super) static FLAGS: &[Row] = &[
         .value("num", "", |draft, word| word.number(1..=INT_MAX).map(|ids| draft.settings.napi_ids = ids))
         .wrong_value_exits_1()
         .without_effect(),
-    Row::flag('Z', "enable-ssl", Network, "serve TLS").later("TLS", TLS_MEANWHILE),
+    Row::flag(
+        'Z',
+        "enable-ssl",
+        Network,
+        "serve TLS 1.2 and 1.3 on every TCP listener whose -l does not say otherwise; see the options that begin with ssl_",
+    )
+    .switch(|draft| draft.settings.tls.enabled = true),
+    Row::long(
+        "handshake-timeout",
+        Network,
+        "seconds within which a client has to finish its TLS handshake",
+    )
+    .value("secs", "10", |draft, word| {
+        word.number(1..=TIMEOUT_SECS_MAX).map(|secs| draft.settings.handshake_timeout_secs = secs)
+    }),
     Row::long(
         "users",
         Logins,
@@ -248,6 +262,8 @@ pub(super) static FLAGS: &[Row] = &[
 
 /// The largest value of C's int, in which memcached keeps these numbers.
 const INT_MAX: i64 = i32::MAX as i64;
+/// Whoever waits longer waits for nothing.
+const TIMEOUT_SECS_MAX: i64 = 3600;
 const PORT_MAX: i64 = u16::MAX as i64;
 /// More threads than any machine has processors are a typing error.
 const THREADS_MAX: i64 = 1024;
@@ -318,6 +334,8 @@ mod tests {
             }),
             ("--access-file f", |s| s.access_file = Some(PathBuf::from("f"))),
             ("-c 1", |s| s.conn_limit = 1),
+            ("-Z -o ssl_chain_cert=c", |s| (s.tls.enabled, s.tls.chain_cert) = (true, Some("c".into()))),
+            ("--handshake-timeout 3", |s| s.handshake_timeout_secs = 3),
             ("-c 2147483647", |s| s.conn_limit = i32::MAX as u32),
             ("-b 8675", |s| s.listen_backlog = 8675),
             ("-b -1", |s| s.listen_backlog = -1),
@@ -325,7 +343,6 @@ mod tests {
             ("-B binary", |s| s.protocol = ProtocolChoice::Binary),
             ("-B ascii -B auto", |s| s.protocol = ProtocolChoice::Auto),
             ("-N 4", |s| s.napi_ids = 4),
-            ("-Z", |_| {}),
             ("-S", |s| (s.sasl, s.protocol) = (true, ProtocolChoice::Binary)),
             ("-Y f", |s| {
                 (s.auth_file, s.protocol) = (Some(PathBuf::from("f")), ProtocolChoice::Ascii);

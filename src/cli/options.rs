@@ -10,6 +10,8 @@ use super::draft::Draft;
 use super::row::Group::{Memory, Network, Process, Requests};
 use super::row::{Name, Row};
 use crate::exit_status;
+use crate::settings::KeyFormat;
+use crate::tls::Ciphers;
 
 /// Reads `name`, `name=value`, ... with commas between them, in order: `no_modern,lru_crawler` is not
 /// `lru_crawler,no_modern`.
@@ -190,16 +192,58 @@ pub(super) static OPTIONS: &[Row] = &[
         .later("dropping privileges", "let the service manager confine the process")
         .wanted_when(|settings| settings.drop_privileges),
     Row::option("relaxed_privileges", Process, "drop_privileges without breaking memcached's tests").without_effect(),
-    tls("ssl_chain_cert", "file", "certificates to show, as PEM"),
-    tls("ssl_key", "file", "private key, as PEM"),
-    tls("ssl_keyformat", "num", "format of the key: 1 PEM, 2 DER"),
-    tls("ssl_verify_mode", "num", "client certificates: 0 none, 1 asked for, 2 demanded, 3 asked for once"),
-    tls("ssl_ca_cert", "file", "authorities whose client certificates are accepted, as PEM"),
-    tls("ssl_ciphers", "list", "ciphers to offer"),
-    tls("ssl_min_version", "num", "oldest version to speak: 0 TLS 1.0, 1 TLS 1.1, 2 TLS 1.2, 3 TLS 1.3"),
-    tls("ssl_wbuf_size", "kb", "kilobytes of each connection's write buffer"),
-    tls("ssl_session_cache", "", "let clients resume sessions"),
-    tls("ssl_kernel_tls", "", "let the kernel encrypt"),
+    Row::option("ssl_chain_cert", Network, "certificates to show, as PEM, the server's own first; -Z needs it").value(
+        "file",
+        "",
+        |draft, word| word.path().map(|path| draft.settings.tls.chain_cert = Some(path)),
+    ),
+    Row::option("ssl_key", Network, "private key, as PEM; without it the key is in the file of the certificates")
+        .value("file", "", |draft, word| word.path().map(|path| draft.settings.tls.key = Some(path))),
+    Row::option("ssl_keyformat", Network, "format of the key: 1 PEM, 2 DER").value("num", "1", |draft, word| {
+        word.number(1..=2).map(|format: u8| {
+            draft.settings.tls.key_format = if format == 1 { KeyFormat::Pem } else { KeyFormat::Der };
+        })
+    }),
+    Row::option(
+        "ssl_verify_mode",
+        Network,
+        "client certificates: 0 none, 1 verified where a client has one, 2 or 3 demanded and verified",
+    )
+    .value("num", "0", |draft, word| word.number(0..=3).map(|mode| draft.settings.tls.verify_mode = mode)),
+    Row::option("ssl_ca_cert", Network, "authorities whose client certificates are accepted, as PEM").value(
+        "file",
+        "",
+        |draft, word| word.path().map(|path| draft.settings.tls.ca_cert = Some(path)),
+    ),
+    Row::option("ssl_ciphers", Network, "cipher suites to speak, by OpenSSL's names with colons between them").value(
+        "list",
+        "",
+        |draft, word| {
+            let list = word.text()?;
+            let ciphers = Ciphers::parse(list);
+            draft.settings.tls.ciphers = ciphers.ok_or_else(|| {
+                word.refusal(format!("names a cipher suite that is not there; give some of {}", Ciphers::names()))
+            })?;
+            draft.settings.tls.ciphers_text = Some(list.to_owned());
+            Ok(())
+        },
+    ),
+    Row::option(
+        "ssl_min_version",
+        Network,
+        "oldest version to speak: 2 TLS 1.2, 3 TLS 1.3. 0 and 1, TLS 1.0 and 1.1, are taken for 2",
+    )
+    .value("num", "2", |draft, word| word.number(0..=3).map(|version| draft.settings.tls.min_version = version)),
+    Row::option("ssl_session_cache", Network, "let clients resume sessions; they keep them, encrypted for the server")
+        .switch(|draft| draft.settings.tls.session_cache = true),
+    Row::option("ssl_wbuf_size", Network, "kilobytes of each connection's write buffer")
+        .value("kb", "16", |draft, word| {
+            word.number(0..=LOGBUF_KB_MAX).map(|kilobytes: u32| draft.settings.tls.wbuf_bytes = kilobytes << 10)
+        })
+        .without_effect(),
+    Row::option("ssl_kernel_tls", Network, "let the kernel encrypt")
+        .switch(|draft| draft.settings.tls.kernel_tls = true)
+        .without_effect(),
     proxy("proxy_config", "files", "serve as a proxy that these Lua files configure"),
     proxy("proxy_arg", "text", "argument of the proxy's configuration"),
     proxy("proxy_uring", "", "use io_uring in the proxy"),
@@ -226,13 +270,6 @@ const UINT_MAX: i64 = u32::MAX as i64;
 const LOGBUF_KB_MAX: i64 = 1 << 20;
 /// memcached's slab page, the chunk size without chunking.
 const SLAB_PAGE_BYTES: u32 = 1 << 20;
-
-/// What to do until TLS is here.
-pub(super) const TLS_MEANWHILE: &str = "put a TLS proxy in front, or serve a private network only";
-
-const fn tls(name: &'static str, argument: &'static str, help: &'static str) -> Row {
-    absent(Row::option(name, Network, help), argument).later("TLS", TLS_MEANWHILE)
-}
 
 const fn proxy(name: &'static str, argument: &'static str, help: &'static str) -> Row {
     absent(Row::option(name, Network, help), argument).later("the proxy", "run memcached's proxy in front")
@@ -302,6 +339,19 @@ mod tests {
             ("resp_obj_mem_limit", |_| {}),
             ("resp_obj_mem_limit=3", |_| {}),
             ("sock_cookie_id=3", |_| {}),
+            ("ssl_chain_cert=c", |s| s.tls.chain_cert = Some("c".into())),
+            ("ssl_key=k", |s| s.tls.key = Some("k".into())),
+            ("ssl_keyformat=2", |s| s.tls.key_format = KeyFormat::Der),
+            ("ssl_verify_mode=3,ssl_ca_cert=a", |s| (s.tls.verify_mode, s.tls.ca_cert) = (3, Some("a".into()))),
+            ("ssl_ca_cert=a", |s| s.tls.ca_cert = Some("a".into())),
+            ("ssl_ciphers=ECDHE-RSA-AES128-GCM-SHA256", |s| {
+                s.tls.ciphers = Ciphers::parse("ECDHE-RSA-AES128-GCM-SHA256").unwrap();
+                s.tls.ciphers_text = Some("ECDHE-RSA-AES128-GCM-SHA256".to_owned());
+            }),
+            ("ssl_min_version=0", |s| s.tls.min_version = 0),
+            ("ssl_session_cache", |s| s.tls.session_cache = true),
+            ("ssl_wbuf_size=64", |s| s.tls.wbuf_bytes = 64 << 10),
+            ("ssl_kernel_tls", |s| s.tls.kernel_tls = true),
             ("track_sizes", |s| s.track_sizes = true),
             ("watcher_logbuf_size=8", |s| s.watcher_logbuf_bytes = 8 << 10),
             ("worker_logbuf_size=1048576", |s| s.worker_logbuf_bytes = 1 << 30),
@@ -366,7 +416,7 @@ mod tests {
             let name = row.label().replace("-o ", "");
             cases.iter().any(|(list, _)| list.split(['=', ',']).next() == Some(&name))
         };
-        let grouped = ["ssl_", "proxy_", "ext_"].map(|prefix| format!("-o {prefix}"));
+        let grouped = ["proxy_", "ext_"].map(|prefix| format!("-o {prefix}"));
         for row in OPTIONS {
             let grouped = grouped.iter().any(|prefix| row.label().starts_with(prefix));
             assert!(grouped || is_tested(row), "{} is untested", row.label());
@@ -395,7 +445,9 @@ mod tests {
                      hashpower=11 hashpower=33 hash_algorithm=md5 hash_algorithm= tail_repair_time=9 \
                      hot_lru_pct=0 hot_lru_pct=80 warm_lru_pct=0 warm_lru_pct=80 hot_max_factor=0 \
                      hot_max_factor=-1 warm_max_factor=0 warm_max_factor=inf temporary_ttl=x \
-                     temporary_ttl=-1 sock_cookie_id=x";
+                     temporary_ttl=-1 sock_cookie_id=x ssl_keyformat=0 ssl_keyformat=3 ssl_verify_mode=4 \
+                     ssl_verify_mode=x ssl_min_version=4 ssl_min_version=-1 ssl_ciphers=HIGH ssl_ciphers= \
+                     ssl_wbuf_size=1048577 ssl_chain_cert=";
         for list in lists.split_whitespace() {
             let exit = parse(words(&format!("-o {list}"))).expect_err(list);
             assert_eq!((exit.status, exit.to_stdout), (1, false), "{list}: {}", exit.message);
@@ -420,9 +472,7 @@ mod tests {
 
     #[test]
     fn whole_families_are_refused_until_they_work() {
-        for row in
-            OPTIONS.iter().filter(|row| ["ssl_", "proxy_", "ext_"].iter().any(|prefix| row.label().contains(prefix)))
-        {
+        for row in OPTIONS.iter().filter(|row| ["proxy_", "ext_"].iter().any(|prefix| row.label().contains(prefix))) {
             assert!(matches!(row.effect, Effect::Later { .. }), "{}", row.label());
             let value = if row.takes() == Takes::Value { "=1" } else { "" };
             let exit = parse(words(&format!("{}{value}", row.label()))).expect_err("refused");

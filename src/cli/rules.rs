@@ -78,6 +78,8 @@ const RULES: &[Rule] = &[
     users_are_asked_over_tcp,
     mechanisms_have_users,
     tls_has_a_port,
+    tls_has_a_certificate,
+    verified_clients_have_authorities,
     tls_listeners_have_tls,
 ];
 
@@ -157,12 +159,27 @@ fn mechanisms_have_users(draft: &Draft) -> Result<(), String> {
 }
 
 fn tls_has_a_port(draft: &Draft) -> Result<(), String> {
-    allow(!draft.has("-Z") || draft.settings.tcp_port != 0, || "-Z needs a TCP port; take -p 0 away".to_owned())
+    let settings = &draft.settings;
+    allow(!settings.tls.enabled || settings.tcp_port != 0, || "-Z needs a TCP port; take -p 0 away".to_owned())
+}
+
+fn tls_has_a_certificate(draft: &Draft) -> Result<(), String> {
+    let tls = &draft.settings.tls;
+    allow(!tls.enabled || tls.chain_cert.is_some(), || {
+        "-Z needs a certificate; give -o ssl_chain_cert=FILE,ssl_key=FILE".to_owned()
+    })
+}
+
+fn verified_clients_have_authorities(draft: &Draft) -> Result<(), String> {
+    let tls = &draft.settings.tls;
+    allow(tls.verify_mode == 0 || tls.ca_cert.is_some(), || {
+        format!("-o ssl_verify_mode={} needs authorities to verify by; give -o ssl_ca_cert=FILE", tls.verify_mode)
+    })
 }
 
 fn tls_listeners_have_tls(draft: &Draft) -> Result<(), String> {
     let asks_for_tls = draft.settings.listen.iter().any(|spec| spec.tls != ListenTls::Default);
-    allow(draft.has("-Z") || !asks_for_tls, || {
+    allow(draft.settings.tls.enabled || !asks_for_tls, || {
         "-l with notls:, btls: or mtls: needs -Z; take the prefix away".to_owned()
     })
 }
@@ -248,7 +265,7 @@ mod tests {
             "-o hot_lru_pct=40,warm_lru_pct=40",
             "-o temporary_ttl=61",
             "-o no_lru_maintainer,temporary_ttl=61,lru_maintainer",
-            "-Z -l notls:a,mtls:b:5,btls:c",
+            "-Z -o ssl_chain_cert=c -l notls:a,mtls:b:5,btls:c",
             "-Y f -l proto[ascii]:a",
             "-S --users f",
             "--users f --sasl-mechanisms PLAIN -B ascii",
@@ -288,6 +305,8 @@ mod tests {
             ("--users f -U 5", "--users does not go with UDP"),
             ("--sasl-mechanisms PLAIN", "--sasl-mechanisms says"),
             ("-Z -p 0", "-Z needs a TCP port"),
+            ("-Z", "-Z needs a certificate"),
+            ("-o ssl_verify_mode=1", "-o ssl_verify_mode=1 needs authorities"),
             ("-l notls:a", "-l with notls:"),
             ("-l a,mtls:b", "-l with notls:"),
         ] {
@@ -300,15 +319,12 @@ mod tests {
     #[test]
     fn missing_features_are_refused_with_64() {
         for (line, begins) in [
-            ("-Z", "-Z (TLS) is not available in this version; put"),
             ("-e /dev/shm/x", "-e (warm restart) is not available"),
             ("-o drop_privileges", "-o drop_privileges (dropping privileges) is not available"),
             ("-o ext_path=/f:64m", "-o ext_path (flash storage) is not available"),
             ("-o ext_drop_unread", "-o ext_drop_unread (flash storage) is not available"),
             ("-o proxy_config=routelib", "-o proxy_config (the proxy) is not available"),
             ("-o proxy_uring", "-o proxy_uring (the proxy) is not available"),
-            ("-o ssl_chain_cert=a,ssl_key=b", "-o ssl_chain_cert (TLS) is not available"),
-            ("-o ssl_kernel_tls", "-o ssl_kernel_tls (TLS) is not available"),
             ("-o sock_cookie_id=5", "-o sock_cookie_id (socket marks) is not available"),
         ] {
             let exit = parse(words(line)).expect_err(line);

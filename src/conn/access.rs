@@ -16,6 +16,7 @@ pub(super) fn of_text<'a>(request: &Request<'a>) -> Demand<'a> {
         Request::DeletePrefix { prefix, .. } => Demand::WriteAll(prefix),
         Request::FlushAll { .. }
         | Request::Verbosity { .. }
+        | Request::RefreshCertificates
         | Request::MemoryLimit { .. }
         | Request::Automove { .. }
         | Request::Reassign { .. }

@@ -111,6 +111,7 @@ impl Session {
     }
 
     fn binary_login(&mut self, asked: &Asked<'_>, behind: &[u8], out: &mut Outbox, cx: &Context<'_>) -> Step {
+        self.note_secret();
         let &Asked { header, echo, key, .. } = asked;
         let head_len = header.head_len();
         if header.verb == Verb::SaslList {

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::{Outbox, Outcome, Phase, Session, Step};
 use crate::auth::authority::{Admission, Authority, Verdict, Work};
@@ -57,7 +57,7 @@ pub(super) struct Login {
     /// A handshake that waits for the client's next message.
     handshake: Option<(Mechanism, Handshake)>,
     failures: u8,
-    /// A message of a login was taken since somebody last asked.
+    /// A message of a login was seen since somebody last asked.
     has_heard: bool,
 }
 
@@ -254,7 +254,6 @@ impl Session {
         cx: &Context<'_>,
     ) -> Outcome {
         let (Some(login), Some(authority)) = (&mut self.login, &cx.shared.authority) else { return Outcome::Over };
-        login.has_heard = true;
         match message {
             Message::First(name, bytes) => {
                 login.leave(cx.now);
@@ -511,6 +510,18 @@ impl Session {
         self.standing.is_out()
     }
 
+    /// Whether a login is or was asked for, so that what a client has sent may be a secret.
+    pub fn has_login(&self) -> bool {
+        self.login.is_some()
+    }
+
+    /// Part of a login is in what is fed.
+    pub(super) fn note_secret(&mut self) {
+        if let Some(login) = &mut self.login {
+            login.has_heard = true;
+        }
+    }
+
     /// Whether part of a login was in what was fed since this was asked last.
     pub fn has_heard_secrets(&mut self) -> bool {
         self.login.as_mut().is_some_and(|login| std::mem::take(&mut login.has_heard))
@@ -527,9 +538,4 @@ impl Session {
 
 fn unix(cx: &Context<'_>) -> u64 {
     u64::try_from(cx.shared.clock.unix(cx.now)).unwrap_or(0)
-}
-
-/// Overwrites what may have been a secret.
-pub fn forget(bytes: &mut [u8]) {
-    bytes.zeroize();
 }

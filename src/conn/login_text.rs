@@ -84,6 +84,7 @@ impl Session {
         out: &mut Outbox,
         take: impl FnOnce(&mut Session, &[u8], &mut Outbox) -> Outcome,
     ) -> Step {
+        self.note_secret();
         let len = len as usize;
         let Some(whole) = behind.get(..len + END.len()) else { return Step::starved(line_len + len + END.len()) };
         let (message, end) = whole.split_at(len);

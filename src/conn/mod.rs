@@ -22,7 +22,7 @@ use std::io::IoSliceMut;
 
 use memchr::memchr;
 
-pub use login::{Client, Errand, forget};
+pub use login::{Client, Errand};
 pub use outbox::Outbox;
 
 use crate::clock::Seconds;

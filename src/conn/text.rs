@@ -325,6 +325,10 @@ fn execute(request: &Request<'_>, out: &mut Outbox, cx: &Context<'_>) {
             cx.set_verbosity(level);
             say(out, line::OK, reply);
         }
+        Request::RefreshCertificates => match cx.refresh_certificates() {
+            Ok(()) => out.say(line::OK),
+            Err(why) => reply::whole_line(out.bytes(), &why),
+        },
         Request::MemoryLimit { mebibytes, reply } => {
             let answer = match cx.set_memory_limit(mebibytes) {
                 LimitOutcome::Changed => line::OK,

@@ -56,6 +56,16 @@ impl Context<'_> {
         self.shared.verbosity.store(level, Ordering::Relaxed);
     }
 
+    /// refresh_certs: certificates and keys are read again, here and now, as in memcached: their files are small, and who
+    /// asks wants to know what became of it.
+    ///
+    /// # Errors
+    /// Why they stay as they were, in one line.
+    pub fn refresh_certificates(&self) -> Result<(), String> {
+        let tls = self.shared.tls.as_ref().ok_or_else(|| "Error TLS not enabled".to_owned())?;
+        tls.reload(self.now).map_err(|error| error.to_string())
+    }
+
     /// slabs automove: whether pages move between classes (0 no; 1 and 2 yes).
     pub fn set_automove(&self, level: u8) {
         self.shared.automove.store(level, Ordering::Relaxed);

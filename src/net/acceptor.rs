@@ -18,8 +18,11 @@ use socket2::SockRef;
 use super::complaints::Complaints;
 use super::gate::{Gate, Why};
 use super::listen::{ListenSocket, Listener};
-use super::mailbox::{Accepted, Mailbox, Message, Socket};
+use super::lobby::{Guest, Lobby};
+use super::mailbox::{Accepted, Mailbox, Message};
 use super::roster::Activity;
+use super::stream::{Socket, Stream};
+use crate::net::listen_spec::ListenTls;
 use crate::shared::Shared;
 
 /// The running accept thread, seen from outside.
@@ -31,10 +34,10 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Starts to accept from `listeners` for `workers`.
+    /// Starts to accept from `listeners` for `workers`, and the lobby, where there is TLS.
     ///
     /// # Errors
-    /// When the poll, its waker or the thread cannot be made.
+    /// When a poll, a waker or a thread cannot be made.
     pub fn start(
         mut listeners: Vec<Listener>,
         workers: Vec<Arc<Mailbox>>,
@@ -46,7 +49,9 @@ impl Acceptor {
             register(listener, Token(index), poll.registry())?;
         }
         let stop = Arc::new(AtomicBool::new(false));
-        let dealer = Dealer { workers, next: 0, shared, gate: Gate::default(), complaints: Complaints::default() };
+        let lobby = if shared.tls.is_some() { Some(Lobby::start(&shared)?) } else { None };
+        let dealer =
+            Dealer { workers, next: 0, lobby, shared, gate: Gate::default(), complaints: Complaints::default() };
         let told = Arc::clone(&stop);
         let thread =
             std::thread::Builder::new().name("accept".to_owned()).spawn(move || run(poll, listeners, dealer, &told))?;
@@ -102,6 +107,9 @@ fn run(mut poll: Poll, listeners: Vec<Listener>, mut dealer: Dealer, stop: &Atom
     for listener in &listeners {
         shared.roster.remove(listener.as_raw_fd());
     }
+    if let Some(lobby) = dealer.lobby {
+        lobby.stop();
+    }
 }
 
 /// Takes connections and gives them away.
@@ -109,6 +117,7 @@ fn run(mut poll: Poll, listeners: Vec<Listener>, mut dealer: Dealer, stop: &Atom
 struct Dealer {
     workers: Vec<Arc<Mailbox>>,
     next: usize,
+    lobby: Option<Lobby>,
     shared: Arc<Shared>,
     gate: Gate,
     complaints: Complaints,
@@ -137,7 +146,8 @@ impl Dealer {
                     } else if full {
                         self.reject(socket);
                     } else {
-                        self.deal(Accepted { socket, peer, protocol: listener.protocol });
+                        let stream = Stream::plain(socket);
+                        self.deal(Accepted { stream, peer, protocol: listener.protocol }, listener.tls);
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -158,14 +168,18 @@ impl Dealer {
         self.shared.connections.current.load(Ordering::Relaxed) >= i64::from(self.shared.settings.conn_limit)
     }
 
-    fn deal(&mut self, accepted: Accepted) {
+    fn deal(&mut self, accepted: Accepted, tls: Option<ListenTls>) {
         let connections = &self.shared.connections;
         connections.current.fetch_add(1, Ordering::Relaxed);
         connections.total.fetch_add(1, Ordering::Relaxed);
         let worker = &self.workers[self.next];
         self.next = (self.next + 1) % self.workers.len();
-        if let Err(error) = worker.post(Message::Serve(accepted)) {
-            self.complaints.warn(&format!("cannot wake a worker: {error}"));
+        let dealt = match (tls, &mut self.lobby) {
+            (Some(tls), Some(lobby)) => lobby.admit(Guest { accepted, tls, worker: Arc::clone(worker) }),
+            _ => worker.post(Message::Serve(accepted)),
+        };
+        if let Err(error) = dealt {
+            self.complaints.warn(&format!("cannot hand a connection over: {error}"));
         }
     }
 
@@ -181,13 +195,11 @@ impl Dealer {
     }
 
     /// Tells the client why, once and without waiting, and hangs up.
-    fn reject(&mut self, socket: Socket) {
+    fn reject(&mut self, mut socket: Socket) {
         self.shared.connections.rejected.fetch_add(1, Ordering::Relaxed);
-        // A fresh socket has room for this line; one that has not is not worth more.
-        let _ = match socket {
-            Socket::Tcp(mut stream) => stream.write(TOO_MANY),
-            Socket::Unix(mut stream) => stream.write(TOO_MANY),
-        };
+        // A fresh socket has room for this line; one that has not is not worth more. A client of TLS cannot read it and sees
+        // the same as one that can: an answer that is none, and the end.
+        let _ = socket.write(TOO_MANY);
         let limit = self.shared.settings.conn_limit;
         self.complaints.warn(&format!("connection refused: limit={limit} reached; raise -c"));
     }

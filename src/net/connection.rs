@@ -1,27 +1,30 @@
 //! One client on a worker: its socket, its session, and the little it may keep.
 
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
+use std::sync::atomic::Ordering;
 
-use mio::event::Source;
-use mio::{Interest, Registry, Token};
+use zeroize::Zeroize as _;
 
 use super::kept::Kept;
-use super::mailbox::{Accepted, Socket};
+use super::mailbox::Accepted;
 use super::roster::Activity;
-use super::worker::READ_BUFFER_BYTES;
+use super::stream::{Socket, Stream};
+use super::worker::{READ_BUFFER_BYTES, READ_BYTES};
 use crate::auth::authority::Authority;
 use crate::clock::Seconds;
 use crate::conn::outbox::{Outbox, Sent};
-use crate::conn::{Client, Session, forget};
+use crate::conn::{Client, Session};
+use crate::exec::Context;
 use crate::sys::unsent::unsent_bytes;
+use crate::tls::Received;
 use crate::watch::CloseReason;
 
 /// See the module. At rest neither `input` nor `owed` has memory.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) socket: Socket,
+    pub(super) stream: Stream,
     pub(super) session: Session,
     /// No other connection of this worker ever has it.
     pub(super) serial: u64,
@@ -31,6 +34,8 @@ pub(super) struct Connection {
     input: Vec<u8>,
     /// Replies that the socket could not take yet.
     owed: Option<Box<Outbox>>,
+    /// Memory that `stream` kept when it was counted last.
+    stream_bytes: u64,
     pub(super) fd: i32,
     pub(super) last_command: Seconds,
     /// When the client last sent something or took some of what it is owed.
@@ -53,23 +58,38 @@ pub(super) struct Connection {
     pub(super) close_reason: CloseReason,
 }
 
+/// What came of a read.
+pub(super) enum Read {
+    /// So many bytes are in the buffer.
+    Bytes(usize),
+    /// Nothing to go on with.
+    Nothing,
+    /// The client will send no more.
+    End,
+}
+
 impl Connection {
     /// `serial` is this worker's number for it. Where there is an authority, a login is asked for.
     pub(super) fn new(accepted: Accepted, serial: u64, authority: Option<&Authority>, now: Seconds) -> Connection {
-        let fd = accepted.socket.as_raw_fd();
+        let Accepted { stream, peer, protocol } = accepted;
+        let fd = stream.socket.as_raw_fd();
         let session = match authority {
             Some(authority) => {
-                let address = accepted.peer.map(|peer| peer.ip().to_canonical());
-                let may_send_secrets = authority.takes_plain() || address.is_none_or(|address| address.is_loopback());
-                Session::with_login(accepted.protocol, Client { address, may_send_secrets }, now)
+                let address = peer.map(|peer| peer.ip().to_canonical());
+                let is_private = stream.channel().is_some() || address.is_none_or(|address| address.is_loopback());
+                let may_send_secrets = authority.takes_plain() || is_private;
+                Session::with_login(protocol, Client { address, may_send_secrets }, now)
             }
-            None => Session::new(accepted.protocol),
+            None => Session::new(protocol),
         };
         Connection {
-            socket: accepted.socket,
+            // What came behind a handshake is here already, and no event will tell.
+            unread: stream.channel().is_some(),
+            stream,
+            stream_bytes: 0,
             session,
             serial,
-            peer: accepted.peer,
+            peer,
             input: Vec::new(),
             owed: None,
             fd,
@@ -77,7 +97,6 @@ impl Connection {
             last_active: now,
             unsent_seen: 0,
             hungry: true,
-            unread: false,
             ended: false,
             queued: false,
             closing: false,
@@ -88,13 +107,13 @@ impl Connection {
 
     /// Whether replies wait to be sent. Such a connection is not read from.
     pub(super) fn is_blocked(&self) -> bool {
-        self.owed.is_some()
+        self.owed.is_some() || self.stream.has_unsent()
     }
 
     /// Whether a client on a network has kept us waiting for longer than `timeout_secs`: for a command, or for room
     /// for its replies while it took none. Who is in the middle of sending a value has all the time it wants.
     pub(super) fn is_idle(&mut self, now: Seconds, timeout_secs: u32) -> bool {
-        let Socket::Tcp(stream) = &self.socket else { return false };
+        let Socket::Tcp(stream) = &self.stream.socket else { return false };
         if self.is_blocked() {
             // A slow reader makes progress long before the kernel says that there is room.
             let unsent = unsent_bytes(stream.as_fd());
@@ -110,18 +129,81 @@ impl Connection {
 
     /// Memory of the connection's own buffers.
     pub(super) fn kept_bytes(&self) -> u64 {
-        (self.input.capacity() + self.owed.as_ref().map_or(0, |owed| owed.held_bytes())) as u64
+        (self.input.capacity() + self.owed.as_ref().map_or(0, |owed| owed.held_bytes())) as u64 + self.stream_bytes
+    }
+
+    /// Counts what the stream keeps now.
+    pub(super) fn count_stream(&mut self, kept: &mut Kept) {
+        let bytes = self.stream.held_bytes();
+        kept.add(bytes.saturating_sub(self.stream_bytes));
+        kept.sub(self.stream_bytes.saturating_sub(bytes));
+        self.stream_bytes = bytes;
+    }
+
+    /// One read: of a large value straight into the store, of all else into the buffer behind the `filled` bytes that are
+    /// there. With TLS it goes by way of `scratch`.
+    pub(super) fn read(
+        &mut self,
+        buffer: &mut [u8],
+        filled: usize,
+        scratch: &mut [u8],
+        cx: &Context<'_>,
+    ) -> io::Result<Read> {
+        let mut direct_bytes = 0;
+        let result = match self.session.direct_room(cx).filter(|_| filled == 0) {
+            Some(mut room) => {
+                direct_bytes = room.bytes;
+                if room.is_all {
+                    room.ranges.push(IoSliceMut::new(&mut buffer[..READ_BYTES]));
+                }
+                self.stream.read(&mut room.ranges, scratch)
+            }
+            None => {
+                let room_end = buffer.len().min(filled + READ_BYTES);
+                self.stream.read(&mut [IoSliceMut::new(&mut buffer[filled..room_end])], scratch)
+            }
+        };
+        let (bytes, more) = match result {
+            Ok(Received::End) => return Ok(Read::End),
+            Ok(Received::Bytes { bytes, more }) => (bytes, more),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                self.unread = error.kind() == ErrorKind::Interrupted;
+                return Ok(Read::Nothing);
+            }
+            Err(error) => {
+                if let Some(tls) = cx.shared.tls.as_ref().filter(|_| error.kind() == ErrorKind::InvalidData) {
+                    tls.counters.proto_errors.fetch_add(1, Ordering::Relaxed);
+                }
+                return Err(error);
+            }
+        };
+        self.unread = more || self.ended;
+        if bytes == 0 {
+            return Ok(Read::Nothing);
+        }
+        cx.counters.bytes_read.add(bytes as u64);
+        let direct = bytes.min(direct_bytes);
+        if direct > 0 {
+            self.session.filled(direct);
+        }
+        Ok(Read::Bytes(bytes - direct))
     }
 
     /// Moves what was kept of the input to the start of `buffer`; how much that is.
     pub(super) fn take_input(&mut self, buffer: &mut [u8], kept: &mut Kept) -> usize {
+        let len = self.input.len();
+        buffer[..len].copy_from_slice(&self.input);
+        kept.sub(self.input.capacity() as u64);
+        self.forget_input();
+        len
+    }
+
+    /// Drops what was kept of the input, and leaves no secret behind.
+    pub(super) fn forget_input(&mut self) {
         let mut input = std::mem::take(&mut self.input);
-        buffer[..input.len()].copy_from_slice(&input);
-        if self.session.hears_secrets() {
-            forget(&mut input);
+        if self.session.has_login() {
+            input.zeroize();
         }
-        kept.sub(input.capacity() as u64);
-        input.len()
     }
 
     /// Keeps input that the session did not take.
@@ -136,7 +218,7 @@ impl Connection {
 
     /// Whether replies are still on their way to the peer.
     pub(super) fn is_unsent(&self) -> bool {
-        match &self.socket {
+        match &self.stream.socket {
             Socket::Tcp(stream) => unsent_bytes(stream.as_fd()) > 0,
             // What was written to a Unix socket is with the peer.
             Socket::Unix(_) => false,
@@ -150,60 +232,14 @@ impl Connection {
 
     /// Sends about `bytes_max` bytes of what is owed.
     pub(super) fn send_owed(&mut self, bytes_max: usize) -> io::Result<Sent> {
-        let Some(owed) = &mut self.owed else { return Ok(Sent { bytes: 0, is_blocked: false }) };
-        let sent = owed.send_share(&mut self.socket, bytes_max)?;
-        if owed.is_empty() {
-            self.owed = None;
+        let mut sent = Sent { bytes: 0, is_blocked: false };
+        if let Some(owed) = &mut self.owed {
+            sent = owed.send_share(&mut self.stream, bytes_max)?;
+            if owed.is_empty() {
+                self.owed = None;
+            }
         }
+        sent.is_blocked |= !self.stream.send_taken()?;
         Ok(sent)
-    }
-}
-
-macro_rules! either {
-    ($socket:expr, $stream:ident => $act:expr) => {
-        match $socket {
-            Socket::Tcp($stream) => $act,
-            Socket::Unix($stream) => $act,
-        }
-    };
-}
-
-impl Socket {
-    pub(super) fn register(&mut self, registry: &Registry, token: Token, interest: Interest) -> io::Result<()> {
-        either!(self, stream => Source::register(stream, registry, token, interest))
-    }
-
-    pub(super) fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        either!(self, stream => Source::deregister(stream, registry))
-    }
-}
-
-impl AsRawFd for Socket {
-    fn as_raw_fd(&self) -> i32 {
-        either!(self, stream => stream.as_raw_fd())
-    }
-}
-
-impl Read for Socket {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        either!(self, stream => stream.read(buffer))
-    }
-
-    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        either!(self, stream => stream.read_vectored(buffers))
-    }
-}
-
-impl Write for Socket {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        either!(self, stream => stream.write(bytes))
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        either!(self, stream => stream.write_vectored(slices))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -11,8 +11,9 @@ use std::path::PathBuf;
 use mio::net::{TcpListener, UdpSocket, UnixListener};
 
 use super::bind::{BindError, bind_all, bind_all_udp};
-use super::listen_spec::ListenSpec;
-use crate::settings::{ProtocolChoice, Settings};
+use super::listen_spec::{ListenSpec, ListenTls};
+use crate::settings::{ProtocolChoice, Settings, TlsSettings};
+use crate::tls::ClientCertificates;
 
 /// A socket that clients connect to.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct Listener {
     pub socket: ListenSocket,
     /// What its clients may speak.
     pub protocol: ProtocolChoice,
+    /// The TLS that its clients must speak; `None` = none.
+    pub tls: Option<ListenTls>,
 }
 
 /// The socket of a [`Listener`].
@@ -55,7 +58,14 @@ impl fmt::Display for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.socket, self.tcp_address()) {
             (ListenSocket::Unix(_, path), _) => write!(f, "unix:{}", path.display()),
-            (ListenSocket::Tcp(_), Some(address)) => write!(f, "{address}"),
+            (ListenSocket::Tcp(_), Some(address)) => {
+                let tls = match self.tls {
+                    None => "",
+                    Some(ListenTls::Mutual) => "mtls:",
+                    Some(_) => "tls:",
+                };
+                write!(f, "{tls}{address}")
+            }
             (ListenSocket::Tcp(_), None) => f.write_str("tcp"),
         }
     }
@@ -84,9 +94,10 @@ impl fmt::Display for UdpListener {
 /// When a name does not resolve or an address cannot be bound; those bound before are closed again.
 pub fn bind_network(settings: &Settings) -> Result<Vec<Listener>, BindError> {
     let mut listeners = Vec::new();
-    for (addresses, protocol) in places(settings, settings.tcp_port)? {
+    for Place { addresses, protocol, tls } in places(settings, settings.tcp_port)? {
         let sockets = bind_all(&addresses, settings.listen_backlog)?;
-        listeners.extend(sockets.into_iter().map(|socket| Listener { socket: ListenSocket::Tcp(socket), protocol }));
+        let listener = |socket| Listener { socket: ListenSocket::Tcp(socket), protocol, tls };
+        listeners.extend(sockets.into_iter().map(listener));
     }
     Ok(listeners)
 }
@@ -97,7 +108,7 @@ pub fn bind_network(settings: &Settings) -> Result<Vec<Listener>, BindError> {
 /// The same as for [`bind_network`].
 pub fn bind_udp(settings: &Settings) -> Result<Vec<UdpListener>, BindError> {
     let mut listeners = Vec::new();
-    for (addresses, protocol) in places(settings, settings.udp_port)? {
+    for Place { addresses, protocol, .. } in places(settings, settings.udp_port)? {
         for socket in bind_all_udp(&addresses)? {
             let address = socket.local_addr().map_err(|error| {
                 BindError::new("bind", format_args!("addr={addresses:?}"), error, "check -l and -U")
@@ -108,26 +119,43 @@ pub fn bind_udp(settings: &Settings) -> Result<Vec<UdpListener>, BindError> {
     Ok(listeners)
 }
 
-/// The addresses to bind at `port` (0 = none, -1 = any), those of one entry of `-l` together.
-fn places(settings: &Settings, port: i32) -> Result<Vec<(Vec<SocketAddr>, ProtocolChoice)>, BindError> {
+/// Addresses that one entry of `-l` means, and how they are served.
+struct Place {
+    addresses: Vec<SocketAddr>,
+    protocol: ProtocolChoice,
+    tls: Option<ListenTls>,
+}
+
+/// The addresses to bind at `port` (0 = none, -1 = any).
+fn places(settings: &Settings, port: i32) -> Result<Vec<Place>, BindError> {
     if port == 0 || settings.unix_socket.is_some() {
         return Ok(Vec::new());
     }
+    let has_tls = |tls: ListenTls| Some(tls).filter(|tls| settings.tls.enabled && *tls != ListenTls::Plain);
     // Port 0 is "any" for bind(2), and so is -1 for us.
     let port = u16::try_from(port).unwrap_or(0);
     if settings.listen.is_empty() {
         let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-        return Ok(vec![(with_port(&loopback, port), settings.protocol)]);
+        let (addresses, tls) = (with_port(&loopback, port), has_tls(ListenTls::Default));
+        return Ok(vec![Place { addresses, protocol: settings.protocol, tls }]);
     }
-    settings.listen.iter().map(|spec| Ok((resolve(spec, port)?, spec.protocol.unwrap_or(settings.protocol)))).collect()
+    let place = |spec: &ListenSpec| {
+        let protocol = spec.protocol.unwrap_or(settings.protocol);
+        Ok(Place { addresses: resolve(spec, port)?, protocol, tls: has_tls(spec.tls) })
+    };
+    settings.listen.iter().map(place).collect()
 }
 
-/// Warns of each listener that a network reaches and that asks for no login.
-pub fn warn_if_exposed(listeners: &[Listener], has_logins: bool) {
+/// Warns of each listener that a network reaches and that asks neither for a login nor for a certificate.
+pub fn warn_if_exposed(listeners: &[Listener], has_logins: bool, tls: &TlsSettings) {
     if has_logins {
         return;
     }
-    for address in listeners.iter().filter_map(Listener::tcp_address).filter(is_exposed) {
+    let is_open = |listener: &&Listener| {
+        let asks = listener.tls.map(|kind| ClientCertificates::of(kind, tls.client_certificates()));
+        asks != Some(ClientCertificates::Demanded)
+    };
+    for address in listeners.iter().filter(is_open).filter_map(Listener::tcp_address).filter(is_exposed) {
         log::warn!(
             "listening without authentication addr={address}: whoever reaches it can read and change the cache; \
              give --users, or pass -l 127.0.0.1"
@@ -136,7 +164,7 @@ pub fn warn_if_exposed(listeners: &[Listener], has_logins: bool) {
 }
 
 /// Whether others than this machine can reach `address`.
-pub(super) fn is_exposed(address: &SocketAddr) -> bool {
+pub fn is_exposed(address: &SocketAddr) -> bool {
     !address.ip().to_canonical().is_loopback()
 }
 

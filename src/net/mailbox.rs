@@ -3,31 +3,22 @@
 use std::io;
 use std::net::SocketAddr;
 
-use mio::net::{TcpStream, UnixStream};
 use mio::{Registry, Token, Waker};
 use parking_lot::Mutex;
 
+use super::stream::Stream;
 use crate::auth::authority::Verdict;
 use crate::settings::ProtocolChoice;
 
 /// A connection on its way to a worker.
 #[derive(Debug)]
 pub struct Accepted {
-    /// The socket, non-blocking, with its options set.
-    pub socket: Socket,
+    /// The socket, non-blocking, with its options set, and TLS where its handshake is done.
+    pub stream: Stream,
     /// The client's address; `None` on a Unix socket.
     pub peer: Option<SocketAddr>,
     /// What the listener allows.
     pub protocol: ProtocolChoice,
-}
-
-/// A stream socket of either family.
-#[derive(Debug)]
-pub enum Socket {
-    /// TCP over IPv4 or IPv6.
-    Tcp(TcpStream),
-    /// A Unix stream socket.
-    Unix(UnixStream),
 }
 
 /// What a worker can be told.

@@ -1,4 +1,4 @@
-//! Sockets and threads: listeners, the accept thread, workers. The only place that uses mio.
+//! Sockets and threads: listeners, the accept thread, the lobby, workers. The only place that uses mio.
 
 pub mod acceptor;
 pub mod bind;
@@ -8,9 +8,11 @@ pub mod gate;
 mod kept;
 pub mod listen;
 pub mod listen_spec;
+pub mod lobby;
 pub mod mailbox;
 pub mod port_file;
 pub mod roster;
+pub mod stream;
 pub mod udp;
 pub mod unix_socket;
 pub mod watchers;

@@ -19,7 +19,8 @@ use std::time::Duration;
 use mio::event::Event as Readiness;
 use mio::{Events, Interest, Poll, Token};
 
-use super::mailbox::{Mailbox, Socket};
+use super::mailbox::Mailbox;
+use super::stream::Stream;
 use crate::auth::user::Identity;
 use crate::clock::Seconds;
 use crate::protocol::text::reply::line::OK;
@@ -40,8 +41,8 @@ const MAILBOX: Token = Token(usize::MAX);
 /// A client that is to watch, on its way from its worker.
 #[derive(Debug)]
 pub struct Newcomer {
-    /// Its socket, registered nowhere.
-    pub socket: Socket,
+    /// Its connection, registered nowhere.
+    pub stream: Stream,
     /// Its address; `None` on a Unix socket.
     pub peer: Option<SocketAddr>,
     /// Its descriptor.
@@ -191,7 +192,7 @@ impl Loop {
         let bytes_max = self.shared.settings.watcher_logbuf_bytes as usize;
         let mut watcher = Watcher::new(newcomer, bytes_max);
         let interest = Interest::READABLE | Interest::WRITABLE;
-        let registered = watcher.newcomer.socket.register(self.poll.registry(), Token(at), interest);
+        let registered = watcher.newcomer.stream.socket.register(self.poll.registry(), Token(at), interest);
         let fd = watcher.newcomer.fd;
         self.watchers[at] = Some(watcher);
         match registered {
@@ -241,7 +242,8 @@ impl Loop {
     fn close(&mut self, at: usize, reason: CloseReason) {
         let Some(Watcher { mut newcomer, .. }) = self.watchers[at].take() else { return };
         // Closing the descriptor would do it, but not if it had been duplicated.
-        let _ = newcomer.socket.deregister(self.poll.registry());
+        let _ = newcomer.stream.socket.deregister(self.poll.registry());
+        newcomer.stream.say_farewell();
         let Newcomer { peer, fd, .. } = newcomer;
         self.shared.watch.note(&Event::Closed { peer, fd, reason });
         self.forget(&newcomer);
@@ -302,9 +304,15 @@ impl Watcher {
 
     /// Sends until nothing waits or the socket is full.
     fn send(&mut self) {
+        if !self.blocked && !self.failed {
+            match self.newcomer.stream.send_taken() {
+                Ok(all) => self.blocked = !all,
+                Err(_) => self.failed = true,
+            }
+        }
         while !self.waiting.is_empty() && !self.blocked && !self.failed {
             let (front, back) = self.waiting.as_slices();
-            match self.newcomer.socket.write_vectored(&[IoSlice::new(front), IoSlice::new(back)]) {
+            match self.newcomer.stream.write_vectored(&[IoSlice::new(front), IoSlice::new(back)]) {
                 Ok(0) => self.failed = true,
                 Ok(sent) => drop(self.waiting.drain(..sent)),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -320,6 +328,7 @@ mod tests {
     use std::io::Read as _;
     use std::os::unix::net::UnixStream;
 
+    use super::super::stream::Socket;
     use super::*;
     use crate::command::WatchKinds;
     use crate::watch::Watch;
@@ -327,9 +336,9 @@ mod tests {
     fn watcher(waiting_max: usize) -> (Watcher, UnixStream) {
         let (ours, theirs) = UnixStream::pair().expect("a pair");
         ours.set_nonblocking(true).expect("non-blocking");
-        let socket = Socket::Unix(mio::net::UnixStream::from_std(ours));
+        let stream = Stream::plain(Socket::Unix(mio::net::UnixStream::from_std(ours)));
         let seat = Watch::new(1, 1 << 10).seat(WatchKinds::FETCHERS).expect("a seat");
-        (Watcher::new(Newcomer { socket, peer: None, fd: -1, seat, identity: None }, waiting_max), theirs)
+        (Watcher::new(Newcomer { stream, peer: None, fd: -1, seat, identity: None }, waiting_max), theirs)
     }
 
     fn line(text: &[u8]) -> Line<'_> {

@@ -12,16 +12,17 @@
 //!   without an event: the queue of ready connections, and `Connection::unread`.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, IoSliceMut, Read as _};
+use std::io::{self, ErrorKind, Read as _};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
 use mio::{Events, Interest, Poll, Token};
+use zeroize::Zeroize as _;
 
 use super::complaints::Complaints;
-use super::connection::Connection;
+use super::connection::{Connection, Read};
 use super::kept::Kept;
 use super::listen::UdpListener;
 use super::mailbox::{Accepted, Mailbox, Message};
@@ -29,7 +30,7 @@ use super::udp::UdpPort;
 use super::watchers::{Newcomer, Watchers};
 use crate::auth::authority::Verdict;
 use crate::clock::Seconds;
-use crate::conn::{Next, Outbox, forget};
+use crate::conn::{Next, Outbox};
 use crate::exec::Context;
 use crate::net::roster::Activity;
 use crate::shared::Shared;
@@ -121,6 +122,10 @@ struct Loop {
     udp: Vec<UdpPort>,
     watchers: Watchers,
     buffer: Box<[u8]>,
+    /// How much of `buffer` the last turn used.
+    filled: usize,
+    /// Where encrypted bytes are read to; empty without TLS.
+    scratch: Box<[u8]>,
     outbox: Outbox,
     /// What is in buffers of connections.
     kept: Kept,
@@ -159,6 +164,8 @@ impl Loop {
             udp,
             watchers,
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
+            filled: 0,
+            scratch: vec![0; if shared.tls.is_some() { READ_BYTES } else { 0 }].into_boxed_slice(),
             outbox: Outbox::default(),
             kept: Kept::new(Arc::clone(&shared)),
             complaints: Complaints::default(),
@@ -251,17 +258,27 @@ impl Loop {
         self.serial += 1;
         let mut connection = Connection::new(accepted, self.serial, self.shared.authority.as_ref(), self.now);
         let interest = Interest::READABLE | Interest::WRITABLE;
-        let registered = connection.socket.register(self.poll.registry(), Token(id), interest);
+        let registered = connection.stream.socket.register(self.poll.registry(), Token(id), interest);
         self.shared.roster.note(connection.fd, Activity::Read, self.now);
         let fd = connection.fd;
         self.shared.watch.note(&Watched::Connected { peer: connection.peer, fd });
         self.connections[id] = Some(connection);
         match registered {
-            Ok(()) => log::debug!("connection opened fd={fd} worker={}", self.index),
+            Ok(()) => {
+                log::debug!("connection opened fd={fd} worker={}", self.index);
+                self.serve_early(id);
+            }
             Err(error) => {
                 log::error!("cannot watch fd={fd}: {error}");
                 self.close(id);
             }
+        }
+    }
+
+    /// A first turn for a connection that may have sent requests together with the end of its handshake.
+    fn serve_early(&mut self, id: usize) {
+        if self.connections[id].as_ref().is_some_and(|connection| connection.unread) {
+            self.queue(id);
         }
     }
 
@@ -292,8 +309,8 @@ impl Loop {
         if connection.is_blocked() {
             let held = connection.kept_bytes();
             let sent = connection.send_owed(TURN_BYTES_MAX);
-            let left = connection.kept_bytes();
-            self.kept.sub(held - left);
+            self.kept.sub(held - connection.kept_bytes());
+            connection.count_stream(&mut self.kept);
             let Ok(sent) = sent else { return self.close(id) };
             self.shared.counters[self.index].bytes_written.add(sent.bytes as u64);
             if sent.bytes > 0 {
@@ -310,11 +327,22 @@ impl Loop {
             connection.close_reason = CloseReason::Shutdown;
             return self.part(id);
         }
-        match self.serve(id) {
+        let hears_secrets = connection.session.hears_secrets();
+        let after = self.serve(id);
+        self.forget_secrets(id, hears_secrets);
+        match after {
             Ok(After::Wait) => {}
             Ok(After::Again) => self.queue(id),
             Ok(After::Close) => self.part(id),
             Err(_) => self.close(id),
+        }
+    }
+
+    /// Wipes what the last turn used of the buffer, if part of a login may have been in it.
+    fn forget_secrets(&mut self, id: usize, before: bool) {
+        let heard = |connection: &mut Connection| connection.session.has_heard_secrets();
+        if self.connections[id].as_mut().map_or(self.shared.authority.is_some(), heard) || before {
+            self.buffer[..self.filled].zeroize();
         }
     }
 
@@ -357,8 +385,11 @@ impl Loop {
         let counters = &shared.counters[self.index];
         let cx = Context { shared: &shared, counters, now: self.now, fd: connection.fd };
         let mut filled = connection.take_input(&mut self.buffer, &mut self.kept);
+        self.filled = filled;
         if connection.hungry {
-            match read(connection, &mut self.buffer, filled, &cx)? {
+            let read = connection.read(&mut self.buffer, filled, &mut self.scratch, &cx);
+            connection.count_stream(&mut self.kept);
+            match read? {
                 Read::Bytes(bytes) => filled += bytes,
                 Read::Nothing => {
                     let waiting = &self.buffer[..filled];
@@ -372,19 +403,17 @@ impl Loop {
                 }
             }
         }
+        self.filled = filled;
         connection.last_command = self.now;
         connection.last_active = self.now;
         let mut at = 0;
         let mut sent_bytes = 0;
         loop {
             self.outbox.set_short(self.kept.is_tight());
-            let hears_secrets = connection.session.hears_secrets();
             let progress = connection.session.feed(&self.buffer[at..filled], &mut self.outbox, &cx, self.requests_max);
-            if connection.session.has_heard_secrets() || hears_secrets {
-                forget(&mut self.buffer[at..at + progress.consumed]);
-            }
             at += progress.consumed;
-            let sent = self.outbox.send_share(&mut connection.socket, TURN_BYTES_MAX - sent_bytes);
+            let sent = self.outbox.send_share(&mut connection.stream, TURN_BYTES_MAX - sent_bytes);
+            connection.count_stream(&mut self.kept);
             connection.hungry = matches!(progress.next, Next::Input { .. });
             if progress.next == Next::Close {
                 connection.close_reason = connection.session.close_reason();
@@ -393,10 +422,11 @@ impl Loop {
             let sent = sent.inspect_err(|_| drop(self.outbox.take_unsent()))?;
             counters.bytes_written.add(sent.bytes as u64);
             sent_bytes += sent.bytes;
-            if !self.outbox.is_empty() {
+            if !self.outbox.is_empty() || connection.stream.has_unsent() {
                 connection.closing = progress.next == Next::Close;
+                let is_blocked = sent.is_blocked || connection.stream.has_unsent();
                 self.park(id, at..filled);
-                return Ok(if sent.is_blocked { After::Wait } else { After::Again });
+                return Ok(if is_blocked { After::Wait } else { After::Again });
             }
             match progress.next {
                 Next::Room if sent_bytes < TURN_BYTES_MAX => {}
@@ -407,9 +437,6 @@ impl Loop {
                 }
                 Next::Login => {
                     connection.keep_input(&self.buffer[at..filled], &mut self.kept);
-                    if hears_secrets {
-                        forget(&mut self.buffer[at..filled]);
-                    }
                     self.run_errand(id);
                     return Ok(After::Wait);
                 }
@@ -426,9 +453,11 @@ impl Loop {
     /// them.
     fn park(&mut self, id: usize, input: std::ops::Range<usize>) {
         let Some(Some(connection)) = self.connections.get_mut(id) else { return };
-        let unsent = self.outbox.take_unsent();
-        self.kept.add(unsent.held_bytes() as u64);
-        connection.owe(unsent);
+        if !self.outbox.is_empty() {
+            let unsent = self.outbox.take_unsent();
+            self.kept.add(unsent.held_bytes() as u64);
+            connection.owe(unsent);
+        }
         if !connection.closing {
             connection.keep_input(&self.buffer[input], &mut self.kept);
         }
@@ -476,16 +505,17 @@ impl Loop {
         let Some(Some(connection)) = self.connections.get_mut(id) else { return };
         let Some(seat) = connection.session.take_seat() else { return };
         let identity = connection.session.identity().cloned();
-        let deregistered = connection.socket.deregister(self.poll.registry());
+        let deregistered = connection.stream.socket.deregister(self.poll.registry());
         if let Err(error) = deregistered {
             log::error!("cannot leave fd={} to the watch thread: {error}", connection.fd);
             return self.close(id);
         }
         let Some(connection) = self.connections[id].take() else { return };
         self.vacant.push(id);
-        let Connection { socket, peer, fd, last_command, .. } = connection;
+        self.kept.sub(connection.kept_bytes());
+        let Connection { stream, peer, fd, last_command, .. } = connection;
         self.shared.roster.note(fd, Activity::Watch, last_command);
-        self.watchers.admit(Newcomer { socket, peer, fd, seat, identity });
+        self.watchers.admit(Newcomer { stream, peer, fd, seat, identity });
     }
 
     fn close(&mut self, id: usize) {
@@ -495,7 +525,9 @@ impl Loop {
         let Connection { peer, fd, close_reason: reason, .. } = connection;
         self.shared.watch.note(&Watched::Closed { peer, fd, reason });
         // Closing the descriptor would do it, but not if it had been duplicated.
-        let _ = connection.socket.deregister(self.poll.registry());
+        let _ = connection.stream.socket.deregister(self.poll.registry());
+        connection.forget_input();
+        connection.stream.say_farewell();
         log::debug!("connection closed fd={} worker={}", connection.fd, self.index);
         drop(connection);
         self.vacant.push(id);
@@ -605,7 +637,7 @@ impl Loop {
     fn see_off(&mut self, id: usize) {
         let Some(Some(connection)) = self.connections.get_mut(id) else { return };
         for _ in 0..STOP_READS_MAX {
-            match connection.socket.read(&mut self.buffer) {
+            match connection.stream.socket.read(&mut self.buffer) {
                 Ok(1..) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
@@ -628,49 +660,4 @@ enum After {
     Again,
     /// It ends.
     Close,
-}
-
-enum Read {
-    Bytes(usize),
-    Nothing,
-    End,
-}
-
-/// One read: of a large value straight into the store, of all else into the buffer behind what is there.
-fn read(connection: &mut Connection, buffer: &mut [u8], filled: usize, cx: &Context<'_>) -> io::Result<Read> {
-    let Connection { socket, session, .. } = connection;
-    let mut direct_bytes = 0;
-    let offered;
-    let result = match session.direct_room(cx).filter(|_| filled == 0) {
-        Some(mut room) => {
-            direct_bytes = room.bytes;
-            offered = if room.is_all { direct_bytes + READ_BYTES } else { direct_bytes };
-            if room.is_all {
-                room.ranges.push(IoSliceMut::new(&mut buffer[..READ_BYTES]));
-            }
-            socket.read_vectored(&mut room.ranges)
-        }
-        None => {
-            let room_end = buffer.len().min(filled + READ_BYTES);
-            let room = &mut buffer[filled..room_end];
-            offered = room.len();
-            socket.read(room)
-        }
-    };
-    let bytes = match result {
-        Ok(0) => return Ok(Read::End),
-        Ok(bytes) => bytes,
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-            connection.unread = error.kind() == ErrorKind::Interrupted;
-            return Ok(Read::Nothing);
-        }
-        Err(error) => return Err(error),
-    };
-    cx.counters.bytes_read.add(bytes as u64);
-    connection.unread = bytes == offered || connection.ended;
-    let direct = bytes.min(direct_bytes);
-    if direct > 0 {
-        connection.session.filled(direct);
-    }
-    Ok(Read::Bytes(bytes - direct))
 }

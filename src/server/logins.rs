@@ -1,11 +1,7 @@
-//! Logins: from settings and environment to an authority, and the thread that sees when users change.
+//! Logins: from settings and environment to an authority.
 
 use std::env;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
-use std::{io, thread};
 
 use super::failure::Failure;
 use crate::auth::authority::{Authority, Config};
@@ -14,16 +10,12 @@ use crate::auth::sasl::Mechanism;
 use crate::auth::sources::{Sources, systemd_users_file};
 use crate::exit_status;
 use crate::settings::Settings;
-use crate::shared::Shared;
 
 /// Names memcached's file of users and passwords.
 const PASSWORD_DATABASE: &str = "MEMCACHED_SASL_PWDB";
 
 /// Where Cyrus SASL looks for `memcached.conf`.
 const CYRUS_PATH: &str = "SASL_CONF_PATH";
-
-/// How often the files are looked at.
-const LOOK_PERIOD: Duration = Duration::from_secs(1);
 
 /// Who may log in; `None` where nothing asks for a login.
 pub(super) fn authority(settings: &Settings) -> Result<Option<Authority>, Failure> {
@@ -73,21 +65,4 @@ fn mechanisms(settings: &Settings) -> Result<Vec<Mechanism>, Failure> {
         )));
     }
     Ok(known)
-}
-
-/// Looks every second whether users or access list have changed, until the sender is dropped.
-pub(super) fn watch_files(shared: Arc<Shared>) -> io::Result<Option<mpsc::Sender<()>>> {
-    if shared.authority.is_none() && !shared.access.has_file() {
-        return Ok(None);
-    }
-    let (stop, stopped) = mpsc::channel::<()>();
-    thread::Builder::new().name("files".to_owned()).spawn(move || {
-        while stopped.recv_timeout(LOOK_PERIOD) == Err(RecvTimeoutError::Timeout) {
-            if let Some(authority) = &shared.authority {
-                authority.reload_if_changed();
-            }
-            shared.access.reload_if_changed();
-        }
-    })?;
-    Ok(Some(stop))
 }

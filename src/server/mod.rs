@@ -15,6 +15,7 @@ mod privileges;
 mod signals;
 mod threads;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,14 +29,16 @@ use threads::{Ending, Threads};
 use crate::auth::access_list::Access;
 use crate::exit_status;
 use crate::net::listen::{self, ListenSocket, Listener, UdpListener};
+use crate::net::listen_spec::ListenTls;
 use crate::net::port_file;
 use crate::net::udp;
 use crate::net::unix_socket::{self, SocketFile};
-use crate::settings::Settings;
-use crate::shared::Shared;
+use crate::settings::{Settings, TlsSettings};
+use crate::shared::{Doors, Shared};
 use crate::sys::daemon::{self, Daemon, Keep};
 use crate::sys::huge_pages;
 use crate::sys::pid_file::{self, AtExit, PidFile};
+use crate::tls::Tls;
 
 /// Serves as `settings` say until a signal asks to stop. Returns the exit status of the process.
 ///
@@ -84,10 +87,11 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     }
     let authority = logins::authority(&settings)?;
     let access = access(&settings)?;
-    if authority.is_some() {
+    let tls = tls(&settings, &listeners, &udp_listeners)?;
+    if authority.is_some() || tls.is_some() {
         privileges::hide_memory(&settings);
     }
-    listen::warn_if_exposed(&listeners, authority.is_some());
+    listen::warn_if_exposed(&listeners, authority.is_some(), &settings.tls);
     udp::warn_if_exposed(&udp_listeners);
     let signals = Signals::install()
         .map_err(|error| Failure::new(exit_status::OS_ERROR, format_args!("cannot handle signals: {error}")))?;
@@ -95,7 +99,7 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     let summary = summary(&listeners, &udp_listeners, &settings);
     let tcp_addresses: Vec<_> = listeners.iter().filter_map(Listener::tcp_address).collect();
     let udp_addresses: Vec<_> = udp_listeners.iter().map(|listener| listener.address).collect();
-    let shared = Shared::with_doors(settings, access, authority).map_err(|error| {
+    let shared = Shared::with_doors(settings, Doors { access, tls, authority }).map_err(|error| {
         Failure::new(exit_status::OS_ERROR, format_args!("cannot reserve memory: {error}; lower -m"))
     })?;
     let shared = Arc::new(shared);
@@ -119,14 +123,18 @@ fn start(settings: Settings) -> Result<Running, Failure> {
 
 impl Running {
     fn reload(&self) {
-        let Shared { access, authority, .. } = &*self.shared;
+        let Shared { access, authority, tls, .. } = &*self.shared;
         if let Some(authority) = authority {
             authority.reload();
         }
         if access.has_file() {
             access.reload();
         }
-        if authority.is_none() && !access.has_file() {
+        if let Some(tls) = tls {
+            // What is wrong was said in the log.
+            let _ = tls.reload(self.shared.clock.now());
+        }
+        if authority.is_none() && tls.is_none() && !access.has_file() {
             log::info!("signal=SIGHUP: there is no file to read again");
         }
     }
@@ -158,6 +166,29 @@ fn access(settings: &Settings) -> Result<Access, Failure> {
         .map_err(|error| Failure::new(exit_status::FAILURE, error))
 }
 
+/// Certificates and keys, as the user served as can read them: they will be read again.
+fn tls(settings: &Settings, listeners: &[Listener], udp: &[UdpListener]) -> Result<Option<Tls>, Failure> {
+    if !settings.tls.enabled {
+        return Ok(None);
+    }
+    let refused = |why: &dyn fmt::Display| Failure::new(exit_status::USAGE, why);
+    if udp.iter().any(|listener| listen::is_exposed(&listener.address)) {
+        return Err(refused(&"-Z: UDP would be in the clear on a network; take -U away or serve this machine only"));
+    }
+    if settings.tls.ca_cert.is_none() && listeners.iter().any(|listener| listener.tls == Some(ListenTls::Mutual)) {
+        log::warn!("mtls: nobody can connect, as no certificate is accepted; give -o ssl_ca_cert=FILE");
+    }
+    // As seen from here: a background process has another directory.
+    let absolute = |path: &Option<PathBuf>| path.clone().map(|path| std::path::absolute(&path).unwrap_or(path));
+    let files = TlsSettings {
+        chain_cert: absolute(&settings.tls.chain_cert),
+        key: absolute(&settings.tls.key),
+        ca_cert: absolute(&settings.tls.ca_cert),
+        ..settings.tls.clone()
+    };
+    Tls::start(files).map(Some).map_err(|error| refused(&error))
+}
+
 fn bind_network(settings: &Settings) -> Result<(Vec<Listener>, Vec<UdpListener>), Failure> {
     let refused = |error| Failure::new(exit_status::OS_ERROR, error);
     let tcp = listen::bind_network(settings).map_err(refused)?;
@@ -168,7 +199,11 @@ fn bind_unix(settings: &Settings, listeners: &mut Vec<Listener>) -> Result<Optio
     let Some(path) = &settings.unix_socket else { return Ok(None) };
     let (socket, file) = unix_socket::bind(path, settings.unix_mask, settings.listen_backlog)
         .map_err(|error| Failure::new(exit_status::OS_ERROR, error))?;
-    listeners.push(Listener { socket: ListenSocket::Unix(socket, path.clone()), protocol: settings.protocol });
+    listeners.push(Listener {
+        socket: ListenSocket::Unix(socket, path.clone()),
+        protocol: settings.protocol,
+        tls: None,
+    });
     Ok(Some(file))
 }
 

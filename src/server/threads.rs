@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::logins::watch_files;
 use crate::net::acceptor::Acceptor;
 use crate::net::listen::{Listener, UdpListener};
 use crate::net::mailbox::Message;
@@ -108,8 +107,31 @@ fn start_maintenance(shared: Arc<Shared>) -> io::Result<mpsc::Sender<()>> {
     Ok(stop)
 }
 
+/// Looks every second whether users, certificates or access list have changed, until the sender is dropped.
+fn watch_files(shared: Arc<Shared>) -> io::Result<Option<mpsc::Sender<()>>> {
+    if shared.authority.is_none() && shared.tls.is_none() && !shared.access.has_file() {
+        return Ok(None);
+    }
+    let (stop, stopped) = mpsc::channel::<()>();
+    std::thread::Builder::new().name("files".to_owned()).spawn(move || {
+        while stopped.recv_timeout(LOOK_PERIOD) == Err(RecvTimeoutError::Timeout) {
+            if let Some(authority) = &shared.authority {
+                authority.reload_if_changed();
+            }
+            if let Some(tls) = &shared.tls {
+                tls.reload_if_changed(shared.clock.now());
+            }
+            shared.access.reload_if_changed();
+        }
+    })?;
+    Ok(Some(stop))
+}
+
 /// Time between two slices of background work.
 const MAINTENANCE_PERIOD: Duration = Duration::from_millis(100);
+
+/// How often files are looked at.
+const LOOK_PERIOD: Duration = Duration::from_secs(1);
 
 /// Time between two steps down to a lowered limit.
 const SHRINK_PAUSE: Duration = Duration::from_millis(2);

@@ -9,6 +9,7 @@ use super::counters::WorkerCounters;
 use crate::clock::{START, Seconds};
 use crate::shared::Shared;
 use crate::store::{ClassCounters, StoreTotals};
+use crate::tls::Counters;
 
 /// Everything that is summed up for one `stats`.
 struct Sums {
@@ -50,6 +51,12 @@ pub fn reset(shared: &Shared) {
     }
     *shared.reset_baseline.lock() = sums;
     let connections = &shared.connections;
+    if let Some(tls) = &shared.tls {
+        let Counters { new_sessions, handshake_errors, proto_errors } = &tls.counters;
+        for count in [new_sessions, handshake_errors, proto_errors] {
+            count.store(0, Ordering::Relaxed);
+        }
+    }
     for count in
         [&connections.total, &connections.rejected, &connections.listen_disabled, &connections.listen_disabled_us]
     {
@@ -71,6 +78,7 @@ pub fn general(shared: &Shared, now: Seconds) -> Stats {
     traffic(&mut stats, shared, &sums);
     memory(&mut stats, shared, &sums);
     items(&mut stats, shared, &sums);
+    tls(&mut stats, shared, now);
     stats
 }
 
@@ -179,6 +187,16 @@ fn memory(stats: &mut Stats, shared: &Shared, sums: &Sums) {
     for name in ["unexpected_napi_ids", "round_robin_fallback"] {
         stats.add(name, 0);
     }
+}
+
+fn tls(stats: &mut Stats, shared: &Shared, now: Seconds) {
+    let Some(tls) = &shared.tls else { return };
+    if tls.resumes() {
+        stats.add("ssl_new_sessions", tls.counters.new_sessions.load(Ordering::Relaxed));
+    }
+    stats.add("ssl_handshake_errors", tls.counters.handshake_errors.load(Ordering::Relaxed));
+    stats.add("ssl_proto_errors", tls.counters.proto_errors.load(Ordering::Relaxed));
+    stats.add("time_since_server_cert_refresh", now.saturating_sub(tls.refreshed()));
 }
 
 fn items(stats: &mut Stats, shared: &Shared, sums: &Sums) {

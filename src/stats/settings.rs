@@ -73,6 +73,19 @@ pub fn all(shared: &Shared) -> Stats {
     stats.add_flag("inline_ascii_response", false);
     stats.add_flag("drop_privileges", settings.drop_privileges);
     stats.add("slab_automove_freeratio", format!("{:.3}", settings.slab_automove_freeratio));
+    let tls = &settings.tls;
+    stats.add_flag("ssl_enabled", tls.enabled);
+    stats.add("ssl_chain_cert", path(&tls.chain_cert, "(null)"));
+    stats.add("ssl_key", path(&tls.key, "(null)"));
+    // As OpenSSL counts them: verify, demand, once.
+    stats.add("ssl_verify_mode", [0, 1, 3, 7][usize::from(tls.verify_mode.min(3))]);
+    stats.add("ssl_keyformat", tls.key_format as u8);
+    stats.add("ssl_ciphers", tls.ciphers_text.as_deref().unwrap_or("NULL"));
+    stats.add("ssl_ca_cert", path(&tls.ca_cert, "NULL"));
+    stats.add("ssl_wbuf_size", tls.wbuf_bytes);
+    stats.add_flag("ssl_session_cache", tls.session_cache);
+    stats.add_flag("ssl_kernel_tls", tls.kernel_tls);
+    stats.add("ssl_min_version", if tls.min_version >= 3 { "tlsv1.3" } else { "tlsv1.2" });
     stats.add("num_napi_ids", settings.napi_ids);
     stats.add("memory_file", path(&settings.memory_file, "(null)"));
     stats.add("client_flags_size", size_of::<u32>());

@@ -7,9 +7,21 @@ use std::time::Instant;
 
 use super::{DEADLINE, POLL_INTERVAL};
 
-/// One TCP connection to the server under test.
+/// What a connection's bytes go through.
+pub(crate) trait Wire: Read + Write + Send {
+    /// The socket at its end.
+    fn socket(&self) -> &TcpStream;
+}
+
+impl Wire for TcpStream {
+    fn socket(&self) -> &TcpStream {
+        self
+    }
+}
+
+/// One connection to the server under test.
 pub(crate) struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Wire>,
     /// Bytes received and not yet taken.
     received: Vec<u8>,
 }
@@ -21,11 +33,12 @@ impl Client {
     }
 
     /// Over a connection that is open already.
-    pub(crate) fn over(stream: TcpStream) -> Client {
-        stream.set_nodelay(true).expect("TCP_NODELAY can be set on a connected socket");
-        stream.set_read_timeout(Some(DEADLINE)).expect("the deadline is not zero");
-        stream.set_write_timeout(Some(DEADLINE)).expect("the deadline is not zero");
-        Client { stream, received: Vec::new() }
+    pub(crate) fn over(stream: impl Wire + 'static) -> Client {
+        let socket = stream.socket();
+        socket.set_nodelay(true).expect("TCP_NODELAY can be set on a connected socket");
+        socket.set_read_timeout(Some(DEADLINE)).expect("the deadline is not zero");
+        socket.set_write_timeout(Some(DEADLINE)).expect("the deadline is not zero");
+        Client { stream: Box::new(stream), received: Vec::new() }
     }
 
     /// Sends bytes as they are, in one write when the kernel takes them. A server that has closed is no failure
@@ -45,7 +58,7 @@ impl Client {
     /// Closes the sending half: the server sees the end of the stream after what was sent.
     pub(crate) fn finish_sending(&mut self) {
         // Fails when the server has closed already, which the next read shows.
-        let _ = self.stream.shutdown(Shutdown::Write);
+        let _ = self.stream.socket().shutdown(Shutdown::Write);
     }
 
     /// Takes exactly `count` bytes; what arrived instead is shown when fewer come.
@@ -177,7 +190,8 @@ impl Client {
                 self.received.extend_from_slice(&buffer[..count]);
                 true
             }
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
+            // With TLS an end without a farewell is an error of its own.
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof) => false,
             Err(error) => panic!("no reply within {DEADLINE:?} ({error}) after {:?}", show(&self.received)),
         }
     }

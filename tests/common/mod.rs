@@ -16,7 +16,7 @@ mod transcript;
 
 use std::time::Duration;
 
-pub(crate) use client::Client;
+pub(crate) use client::{Client, Wire};
 pub(crate) use server::{Flavour, Server, is_memcached, server_path};
 pub(crate) use transcript::{check, check_with};
 

@@ -65,6 +65,28 @@ impl Server {
         server
     }
 
+    /// Starts the server under test where `arguments` say.
+    pub(crate) fn start_listening(arguments: &[&str]) -> Server {
+        let binary = server_path();
+        let mut all = vec!["-p", "-1"];
+        all.extend_from_slice(arguments);
+        let mut server = Server::spawn(&binary, &all);
+        server.await_tcp_port(&binary);
+        server
+    }
+
+    /// The TCP ports of the server, in the order of its listeners, each at the address of 127.0.0.0/8 that its place
+    /// gives it: the first at 127.0.0.1, the second at 127.0.0.2.
+    pub(crate) fn tcp_addresses(&self) -> Vec<SocketAddr> {
+        let text = std::fs::read_to_string(self._directory.path().join("ports")).expect("it was there");
+        let ports = text.lines().filter_map(|line| line.strip_prefix("TCP INET: "));
+        let address = |(at, port): (usize, &str)| {
+            let port = port.trim().parse().expect("a port number");
+            SocketAddr::from((Ipv4Addr::new(127, 0, 0, 1 + at as u8), port))
+        };
+        ports.enumerate().map(address).collect()
+    }
+
     /// Starts the server under test on a Unix socket.
     pub(crate) fn start_unix(socket: &Path, arguments: &[&str]) -> Server {
         let binary = server_path();

@@ -61,6 +61,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Request<'_>, Refusal> {
             Some(mebibytes) => Ok(Request::MemoryLimit { mebibytes, reply }),
             None => Err(Refusal::new(Reason::UnknownCommand, reply)),
         },
+        b"refresh_certs" => Ok(Request::RefreshCertificates),
         b"slabs" => slabs(words, reply),
         b"lru" => match lru(words) {
             Some(order) => Ok(Request::Lru { order, reply }),
@@ -163,7 +164,8 @@ mod tests {
 
     #[test]
     fn commands() {
-        let cases: [(&[u8], Request<'_>); 11] = [
+        let cases: [(&[u8], Request<'_>); 12] = [
+            (b"refresh_certs noreply", Request::RefreshCertificates),
             (b"flush_all", Request::FlushAll { exptime: Some(0), reply: Reply::Send }),
             (b"  flush_all", Request::FlushAll { exptime: Some(0), reply: Reply::Send }),
             (b"flush_all noreply", Request::FlushAll { exptime: Some(0), reply: Reply::Omit }),

@@ -104,6 +104,8 @@ pub enum Request<'a> {
         /// Whether to answer.
         reply: Reply,
     },
+    /// refresh_certs, which is always answered.
+    RefreshCertificates,
     /// cache_memlimit.
     MemoryLimit {
         /// Megabytes.

@@ -230,6 +230,12 @@ pub fn deleted_line(out: &mut Vec<u8>, count: u64) {
     number_line(out, count);
 }
 
+/// Appends a line that is made up elsewhere.
+pub fn whole_line(out: &mut Vec<u8>, text: &str) {
+    out.extend_from_slice(text.as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
 /// Appends the answer to version.
 pub fn version_line(out: &mut Vec<u8>) {
     for part in ["VERSION ", crate::MEMCACHED_VERSION, "\r\n"] {

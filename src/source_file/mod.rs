@@ -1,5 +1,5 @@
-//! One file of users, keys or networks, read whole: what it is, who may touch it, whether it has changed, and no copy
-//! left of what it holds.
+//! One file of users, keys, certificates or networks, read whole: what it is, who may touch it, whether it has changed,
+//! and no copy left of what it holds.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -9,38 +9,46 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::fault::Fault;
+mod fault;
+
+pub use fault::Fault;
 
 /// The largest file that is read.
-pub(super) const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+pub(crate) const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// What a file is, and with it who may touch it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     UsersFile,
     AuthFile,
     Pwdb,
     TokenKeys,
     AccessFile,
+    ChainCert,
+    PrivateKey,
+    ClientAuthorities,
 }
 
 impl Kind {
-    pub(super) fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Kind::UsersFile => "users_file",
             Kind::AuthFile => "auth_file",
             Kind::Pwdb => "sasl_pwdb",
             Kind::TokenKeys => "token_keys",
             Kind::AccessFile => "access_file",
+            Kind::ChainCert => "ssl_chain_cert",
+            Kind::PrivateKey => "ssl_key",
+            Kind::ClientAuthorities => "ssl_ca_cert",
         }
     }
 
     /// The permission bits that no such file may have. Whoever can write a file of users can log in as anyone, and whoever
-    /// can write a list of networks can let in any.
+    /// can write a list of networks or of authorities can let in any.
     fn refused_mode(self) -> u32 {
         match self {
             Kind::UsersFile => 0o006,
-            Kind::AuthFile | Kind::Pwdb | Kind::TokenKeys | Kind::AccessFile => 0o002,
+            _ => 0o002,
         }
     }
 
@@ -48,8 +56,8 @@ impl Kind {
     /// tests have such files.
     fn warned_mode(self) -> u32 {
         match self {
-            Kind::AuthFile | Kind::Pwdb => 0o004,
-            Kind::UsersFile | Kind::TokenKeys | Kind::AccessFile => 0,
+            Kind::AuthFile | Kind::Pwdb | Kind::PrivateKey => 0o004,
+            _ => 0,
         }
     }
 }
@@ -76,24 +84,24 @@ impl std::error::Error for LoadError {}
 
 impl Fault {
     /// This fault in that file.
-    pub(super) fn of(self, kind: Kind, path: &Path) -> LoadError {
+    pub(crate) fn of(self, kind: Kind, path: &Path) -> LoadError {
         LoadError { kind, path: path.to_owned(), fault: self }
     }
 }
 
 /// What a file was at one time: equal as long as it was not written, replaced or given other permissions. Device, inode,
 /// length in bytes, and seconds and nanoseconds of the last write and of the last change of the inode.
-pub(super) type FileStamp = (u64, u64, u64, [i64; 4]);
+pub(crate) type FileStamp = (u64, u64, u64, [i64; 4]);
 
 /// What the file is now; `None` when it is not there.
-pub(super) fn stamp(path: &Path) -> Option<FileStamp> {
+pub(crate) fn stamp(path: &Path) -> Option<FileStamp> {
     let found = fs::metadata(path).ok()?;
     let times = [found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec()];
     Some((found.dev(), found.ino(), found.len(), times))
 }
 
 /// The contents of a regular file of a bearable size that strangers have no business with. The memory is wiped.
-pub(super) fn read_file(kind: Kind, path: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
+pub(crate) fn read_file(kind: Kind, path: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let unreadable = |error: io::Error| {
         Fault::whole(format!("cannot be read: {error}; give a file that the server's user can read"))
     };
@@ -115,7 +123,7 @@ pub(super) fn read_file(kind: Kind, path: &Path) -> Result<Zeroizing<Vec<u8>>, F
     }
     if found.mode() & kind.warned_mode() != 0 {
         let (label, path) = (kind.label(), path.display());
-        log::warn!("{label}={path}: others may read the passwords; chmod o= {path}");
+        log::warn!("{label}={path}: others may read its secrets; chmod o= {path}");
     }
     contents(file, found.len()).map_err(unreadable)
 }

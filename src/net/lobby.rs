@@ -1,0 +1,270 @@
+//! The lobby: where connections wait that have something to do before they are served, the TLS handshake.
+//!
+//! Handshakes cost a hundred times what a request does, and whoever begins one may never end it. So they take place on
+//! threads of their own, which give way to the workers, and a worker gets a connection when it is ready for requests.
+//! Neither the accept thread nor a worker ever sees a handshake. A connection has so much time, and the lobby so many
+//! places; when all are taken, whoever has been there longest leaves.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Interest, Poll, Token};
+
+use super::complaints::Complaints;
+use super::mailbox::{Accepted, Mailbox, Message as ToWorker};
+use super::roster::Activity;
+use crate::net::listen_spec::ListenTls;
+use crate::shared::Shared;
+use crate::sys::priority;
+use crate::tls::{Channel, Handshake};
+
+/// Connections in one lobby. A handshake can keep about 64 KiB.
+const PLACES: usize = 1024;
+
+/// Worker threads for which there is one thread of the lobby.
+const WORKERS_PER_THREAD: usize = 2;
+
+/// How much the lobby gives way to the workers.
+const GIVE_WAY_STEPS: u8 = 5;
+
+const EVENTS_MAX: usize = 256;
+
+const MAILBOX: Token = Token(usize::MAX);
+
+/// A connection that is not ready to be served, and who will serve it.
+#[derive(Debug)]
+pub struct Guest {
+    /// The connection. Its stream is plain so far.
+    pub accepted: Accepted,
+    /// Which TLS its listener asks for.
+    pub tls: ListenTls,
+    /// The worker that gets it.
+    pub worker: Arc<Mailbox>,
+}
+
+#[derive(Debug)]
+enum Message {
+    Admit(Guest),
+    Stop,
+}
+
+/// The lobby's threads, seen from outside.
+#[derive(Debug)]
+pub struct Lobby {
+    threads: Vec<(Arc<Mailbox<Message>>, JoinHandle<()>)>,
+    next: usize,
+}
+
+impl Lobby {
+    /// Starts it, with a thread for every two workers.
+    ///
+    /// # Errors
+    /// When a poll, its waker or a thread cannot be made.
+    pub fn start(shared: &Arc<Shared>) -> io::Result<Lobby> {
+        let count = shared.settings.threads.div_ceil(WORKERS_PER_THREAD);
+        let threads = (0..count).map(|index| start_thread(index, Arc::clone(shared))).collect::<io::Result<_>>()?;
+        Ok(Lobby { threads, next: 0 })
+    }
+
+    /// Takes a connection in.
+    ///
+    /// # Errors
+    /// When the lobby cannot be woken.
+    pub fn admit(&mut self, guest: Guest) -> io::Result<()> {
+        let (mailbox, _) = &self.threads[self.next];
+        self.next = (self.next + 1) % self.threads.len();
+        mailbox.post(Message::Admit(guest))
+    }
+
+    /// Ends it. Whoever is in it goes.
+    pub fn stop(self) {
+        for (mailbox, thread) in self.threads {
+            match mailbox.post(Message::Stop) {
+                Ok(()) => {
+                    if thread.join().is_err() {
+                        log::error!("a thread of the lobby had panicked");
+                    }
+                }
+                // It never wakes up then; the process ends all the same.
+                Err(error) => log::error!("cannot wake the lobby: {error}"),
+            }
+        }
+    }
+}
+
+fn start_thread(index: usize, shared: Arc<Shared>) -> io::Result<(Arc<Mailbox<Message>>, JoinHandle<()>)> {
+    let poll = Poll::new()?;
+    let mailbox = Arc::new(Mailbox::new(poll.registry(), MAILBOX)?);
+    let inbox = Arc::clone(&mailbox);
+    let thread = std::thread::Builder::new().name(format!("lobby-{index}")).spawn(move || {
+        priority::give_way(GIVE_WAY_STEPS);
+        let patience = Duration::from_secs(u64::from(shared.settings.handshake_timeout_secs));
+        let complaints = Complaints::default();
+        let (places, vacant, order) = Default::default();
+        Loop { shared, poll, inbox, places, vacant, order, serial: 0, patience, complaints }.run();
+    })?;
+    Ok((mailbox, thread))
+}
+
+/// Somebody in the lobby.
+struct Place {
+    serial: u64,
+    guest: Guest,
+    channel: Box<Channel>,
+}
+
+/// The state of one thread.
+struct Loop {
+    shared: Arc<Shared>,
+    poll: Poll,
+    inbox: Arc<Mailbox<Message>>,
+    places: Vec<Option<Place>>,
+    /// Places that are free.
+    vacant: Vec<usize>,
+    /// Who came when, the oldest first: when their time is over, place and serial. Those who left are still in it.
+    order: VecDeque<(Instant, usize, u64)>,
+    serial: u64,
+    patience: Duration,
+    complaints: Complaints,
+}
+
+impl Loop {
+    fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        loop {
+            if let Err(error) = self.poll.poll(&mut events, self.timeout())
+                && error.kind() != ErrorKind::Interrupted
+            {
+                log::error!("the lobby cannot wait for events: {error}; no handshake is done any more");
+                return;
+            }
+            // Before newcomers, who might otherwise take the place of somebody whose bytes are here already.
+            for event in events.iter().filter(|event| event.token() != MAILBOX) {
+                self.go_on(event.token().0);
+            }
+            for message in self.inbox.take() {
+                match message {
+                    Message::Admit(guest) => self.admit(guest),
+                    Message::Stop => return self.send_all_away(),
+                }
+            }
+            self.send_away_overdue();
+        }
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        self.order.front().map(|(until, ..)| until.saturating_duration_since(Instant::now()))
+    }
+
+    fn admit(&mut self, mut guest: Guest) {
+        if self.places.len() - self.vacant.len() >= PLACES {
+            self.send_away_oldest();
+        }
+        let channel = match self.shared.tls.as_ref().map(|tls| tls.accept(guest.tls)) {
+            Some(Ok(channel)) => Box::new(channel),
+            Some(Err(error)) => {
+                self.complaints.warn(&format!("cannot begin a TLS handshake: {error}"));
+                return self.forget(&guest);
+            }
+            None => return self.forget(&guest),
+        };
+        let id = self.vacant.pop().unwrap_or_else(|| {
+            self.places.push(None);
+            self.places.len() - 1
+        });
+        let socket = &mut guest.accepted.stream.socket;
+        let registered = socket.register(self.poll.registry(), Token(id), Interest::READABLE | Interest::WRITABLE);
+        self.shared.roster.note(socket.as_raw_fd(), Activity::Read, self.shared.clock.now());
+        self.serial += 1;
+        self.order.push_back((Instant::now() + self.patience, id, self.serial));
+        self.places[id] = Some(Place { serial: self.serial, guest, channel });
+        if let Err(error) = registered {
+            self.fail(id, &error.to_string());
+        }
+    }
+
+    fn go_on(&mut self, id: usize) {
+        // An event can be older than whoever has the place now; a needless look does no harm.
+        let Some(Some(place)) = self.places.get_mut(id) else { return };
+        match place.channel.handshake(&mut place.guest.accepted.stream.socket) {
+            Ok(Handshake::Waits) => {}
+            Ok(Handshake::Done) => self.hand_over(id),
+            Err(error) => self.fail(id, &error.to_string()),
+        }
+    }
+
+    /// Leaves somebody who is ready to a worker.
+    fn hand_over(&mut self, id: usize) {
+        let Some(Place { mut guest, channel, .. }) = self.leave(id) else { return };
+        if let Some(tls) = self.shared.tls.as_ref().filter(|tls| tls.resumes() && channel.is_new_session()) {
+            tls.counters.new_sessions.fetch_add(1, Ordering::Relaxed);
+        }
+        guest.accepted.stream = guest.accepted.stream.secure(channel);
+        let Guest { accepted, worker, .. } = guest;
+        if let Err(error) = worker.post(ToWorker::Serve(accepted)) {
+            self.complaints.warn(&format!("cannot wake a worker: {error}"));
+        }
+    }
+
+    fn send_away_overdue(&mut self) {
+        let now = Instant::now();
+        while let Some(&(until, id, serial)) = self.order.front() {
+            let is_here = self.places[id].as_ref().is_some_and(|place| place.serial == serial);
+            if is_here && until > now {
+                return;
+            }
+            self.order.pop_front();
+            if is_here {
+                self.fail(id, "it took too long");
+            }
+        }
+    }
+
+    fn send_away_oldest(&mut self) {
+        while let Some((_, id, serial)) = self.order.pop_front() {
+            if self.places[id].as_ref().is_some_and(|place| place.serial == serial) {
+                return self.fail(id, "others came while it took long");
+            }
+        }
+    }
+
+    fn send_all_away(mut self) {
+        for id in 0..self.places.len() {
+            if let Some(place) = self.leave(id) {
+                self.forget(&place.guest);
+            }
+        }
+    }
+
+    /// Ends a connection whose handshake has failed.
+    fn fail(&mut self, id: usize, why: &str) {
+        let Some(place) = self.leave(id) else { return };
+        if let Some(tls) = &self.shared.tls {
+            tls.counters.handshake_errors.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(peer) = place.guest.accepted.peer {
+            self.complaints.warn(&format!("TLS handshake failed address={}: {why}", peer.ip()));
+        }
+        self.forget(&place.guest);
+    }
+
+    /// Takes somebody out.
+    fn leave(&mut self, id: usize) -> Option<Place> {
+        let mut place = self.places.get_mut(id)?.take()?;
+        self.vacant.push(id);
+        let socket = &mut place.guest.accepted.stream.socket;
+        let _ = socket.deregister(self.poll.registry());
+        Some(place)
+    }
+
+    /// Counts a connection out that will not be served.
+    fn forget(&self, guest: &Guest) {
+        self.shared.roster.remove(guest.accepted.stream.socket.as_raw_fd());
+        self.shared.connections.current.fetch_sub(1, Ordering::Relaxed);
+    }
+}

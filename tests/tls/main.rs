@@ -1,0 +1,9 @@
+//! TLS over real sockets: what is served by way of it, who may connect, certificates that change, handshakes that go
+//! wrong.
+
+mod certificates;
+#[path = "../common/mod.rs"]
+mod common;
+mod handshakes;
+mod serving;
+mod stand;

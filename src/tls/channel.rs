@@ -14,6 +14,9 @@ use super::identity::{self, Validity, validity};
 /// Bytes that bind a login to its connection.
 const BINDING_BYTES: usize = 32;
 
+/// Bytes above which a read has made rustls's buffer larger than it is at rest.
+const LARGE_READ_BYTES: usize = 4 << 10;
+
 /// How far a handshake is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handshake {
@@ -115,7 +118,10 @@ impl Channel {
             unread = true;
         }
         while !encrypted.is_empty() && !room.is_full() {
-            self.tls.read_tls(&mut encrypted)?;
+            if self.tls.read_tls(&mut encrypted)? == 0 {
+                // It takes nothing more, so nothing more can count.
+                return Err(ErrorKind::InvalidData.into());
+            }
             self.process()?;
             self.decrypted(&mut room)?;
             if self.ended {
@@ -124,6 +130,10 @@ impl Channel {
             }
         }
         self.incoming = encrypted.to_vec();
+        if room.filled > LARGE_READ_BYTES {
+            // rustls makes its buffer small again when it is to read on, which may be long from now.
+            let _ = self.tls.read_tls(&mut Dry);
+        }
         if self.ended && room.filled == 0 && self.plain == 0 {
             return Ok(Received::End);
         }
@@ -225,6 +235,15 @@ impl Channel {
             return None;
         }
         self.tls.export_keying_material([0; BINDING_BYTES], b"EXPORTER-Channel-Binding", None).ok()
+    }
+}
+
+/// A socket that has nothing to read.
+struct Dry;
+
+impl Read for Dry {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(ErrorKind::WouldBlock.into())
     }
 }
 

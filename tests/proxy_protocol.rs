@@ -58,6 +58,11 @@ fn the_address_in_the_header_counts() {
         assert_eq!(answer(&server, &request(client)), expected, "{client}");
     }
     server.await_stderr("connection denied address=11.0.0.7");
+    // Clients whose address is not told have that of the balancer, which may not connect.
+    for family in [0x00, 0x31, 0x12, 0x22] {
+        let unknown = [&b"\r\n\r\n\0\r\nQUIT\n\x21"[..], &[family, 0, 0], b"mn\r\n"].concat();
+        assert_eq!(answer(&server, &unknown), "", "{family:#x}");
+    }
     assert_eq!(answer(&server, &[LOCAL, b"mn\r\n"].concat()), "MN\r\n", "the balancer looks whether we are well");
     // Whoever comes by itself needs no header, and one is no more than a wrong request.
     expect_served(&server, 2);
@@ -96,12 +101,18 @@ fn connections_of_the_balancer_without_a_header_end() {
     let v1 = b"PROXY TCP4 10.0.0.7 127.0.0.1 4242 11211\r\nmn\r\n";
     let mut long = header("10.0.0.7");
     long[14..16].copy_from_slice(&[0xff, 0xff]);
-    for bytes in
-        [&b"mn\r\nmn\r\nmn\r\nmn\r\nmn\r\n"[..], v1, &long, &[0; 100], b"\r\n\r\n\0\r\nQUIT\n\x21\x12\x00\x00mn\r\n"]
-    {
+    for bytes in [
+        &b"mn\r\nmn\r\nmn\r\nmn\r\nmn\r\n"[..],
+        v1,
+        &long,
+        &[0; 100],
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x00mn\r\n",
+        b"get a\r\n",
+    ] {
         assert_eq!(answer(&server, bytes), "", "{}", bytes.escape_ascii());
     }
     server.await_stderr("PROXY header failed address=127.0.0.1: this is no header of version 2");
+    assert!(!server.stderr().contains("took too long"), "all of these are known at their first wrong byte");
     // One that stalls has its time, and one that is cut anywhere arrives.
     let stalled = request("10.0.0.7");
     assert_eq!(answer(&server, &stalled[..20]), "");

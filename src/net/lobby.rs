@@ -222,7 +222,13 @@ impl Loop {
     fn identify(&mut self, id: usize, source: Source) {
         let Some(Some(place)) = self.places.get_mut(id) else { return };
         let accepted = &mut place.guest.accepted;
-        if let Source::Client(client) = source {
+        let client = match source {
+            Source::Balancer => None,
+            Source::Client(client) => Some(client),
+            // Whoever it is has no better address than the balancer's.
+            Source::Unknown => accepted.peer,
+        };
+        if let Some(client) = client {
             match admit(&self.shared, Some(client), Instant::now()) {
                 Ok(counted) => (accepted.peer, accepted.counted) = (Some(client), counted),
                 Err(line) => {
@@ -301,6 +307,8 @@ impl Loop {
     fn fail(&mut self, id: usize, why: &str) {
         let Some(place) = self.leave(id) else { return };
         let what = match &place.stage {
+            // How balancers look whether somebody listens.
+            Stage::Header(reader) if reader.is_empty() => return self.forget(&place.guest),
             Stage::Header(_) => "PROXY header",
             Stage::Handshake(_) | Stage::Ready => "TLS handshake",
         };

@@ -15,12 +15,18 @@ pub(super) struct HeaderReader {
 }
 
 impl HeaderReader {
+    /// Whether nothing has come yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.filled == 0
+    }
+
     /// Reads on; `None` while there is more to come.
     ///
     /// # Errors
     /// Those of the socket but `WouldBlock`; `UnexpectedEof` when the balancer left; `InvalidData` when this is no header.
     pub(super) fn read(&mut self, socket: &mut impl Read) -> io::Result<Option<Source>> {
-        let malformed = |Malformed| io::Error::new(ErrorKind::InvalidData, "this is no header of version 2");
+        let refused = |why| io::Error::new(ErrorKind::InvalidData, why);
+        let malformed = |Malformed| refused("this is no header of version 2");
         loop {
             let room = match self.filled.checked_sub(FIXED_BYTES) {
                 None => &mut self.fixed[self.filled..],
@@ -35,6 +41,14 @@ impl HeaderReader {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
                 Err(error) => return Err(error),
+            }
+            let seen = &self.fixed[..self.filled.min(FIXED_BYTES)];
+            if proxy::is_version_1(seen) {
+                return Err(refused("this is version 1; have the balancer send version 2 (send-proxy-v2)"));
+            }
+            // Version 1 begins otherwise, and is told apart by its sixth byte.
+            if !proxy::may_begin(seen) && !b"PROXY ".starts_with(seen) {
+                return Err(refused("this is no header of version 2"));
             }
             if self.filled == FIXED_BYTES {
                 self.rest = vec![0; proxy::rest_bytes(&self.fixed).map_err(malformed)?];

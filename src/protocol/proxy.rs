@@ -16,8 +16,10 @@ const REST_BYTES_MAX: usize = 4 << 10;
 /// Whose a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The balancer's own: it looks whether we are well. Or it does not know the client's address.
+    /// The balancer's own: it looks whether we are well.
     Balancer,
+    /// A client's whose address the balancer does not tell in a form that counts here.
+    Unknown,
     /// A client's.
     Client(SocketAddr),
 }
@@ -44,8 +46,6 @@ pub fn source(fixed: &[u8; FIXED_BYTES], rest: &[u8]) -> Result<Source, Malforme
     let (command, family) = (fixed[12] & 0x0f, fixed[13]);
     match (command, family) {
         (0, _) => Ok(Source::Balancer),
-        // Unknown, or a Unix socket on the balancer's machine.
-        (1, 0x00 | 0x31) => Ok(Source::Balancer),
         (1, 0x11) => {
             let [a, b, c, d, _, _, _, _, high, low, _, _] = *rest.first_chunk().ok_or(Malformed)?;
             Ok(client(Ipv4Addr::new(a, b, c, d), [high, low]))
@@ -55,8 +55,20 @@ pub fn source(fixed: &[u8; FIXED_BYTES], rest: &[u8]) -> Result<Source, Malforme
             let address: [u8; 16] = *addresses.first_chunk().ok_or(Malformed)?;
             Ok(client(Ipv6Addr::from(address), [addresses[32], addresses[33]]))
         }
+        // Other families that there are, and a Unix socket on the balancer's machine.
+        (1, _) if family >> 4 <= 3 && family & 0x0f <= 2 => Ok(Source::Unknown),
         _ => Err(Malformed),
     }
+}
+
+/// Whether the bytes that have come can be the beginning of a header.
+pub fn may_begin(bytes: &[u8]) -> bool {
+    bytes.iter().zip(&SIGNATURE).all(|(byte, expected)| byte == expected)
+}
+
+/// Whether they are the beginning of one of version 1.
+pub fn is_version_1(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PROXY ")
 }
 
 fn client(address: impl Into<IpAddr>, port: [u8; 2]) -> Source {
@@ -97,13 +109,13 @@ mod tests {
         assert_eq!(read(1, 0x21, &v6), client("[2001:db8::7]:12345"));
         assert_eq!(read(0, 0x00, b""), Ok(Source::Balancer));
         assert_eq!(read(0, 0x11, &v4), Ok(Source::Balancer), "LOCAL, whatever it names");
-        assert_eq!(read(1, 0x00, b"anything"), Ok(Source::Balancer));
-        assert_eq!(read(1, 0x31, &[0; 216]), Ok(Source::Balancer));
+        assert_eq!(read(1, 0x00, b"anything"), Ok(Source::Unknown));
+        assert_eq!(read(1, 0x31, &[0; 216]), Ok(Source::Unknown));
+        assert_eq!(read(1, 0x12, &v4), Ok(Source::Unknown), "over UDP");
         for (command, family, rest) in [
             (2, 0x11, &v4[..]),
             (15, 0x00, b""),
-            (1, 0x12, &v4),
-            (1, 0x10, &v4),
+            (1, 0x13, &v4),
             (1, 0x41, &v4),
             (1, 0x11, &v4[..11]),
             (1, 0x21, &v6[..35]),

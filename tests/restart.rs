@@ -250,7 +250,7 @@ fn a_relative_path_is_that_of_where_the_command_was_given() {
 /// What a client of the load test keeps at key `n` in its round `round`: of any size, and recognisable.
 fn load_value(client: usize, n: usize, round: usize) -> Vec<u8> {
     let word = format!("{client}/{n}/{round};");
-    let len = if n % 50 == 0 { 100_000 } else { n % 900 };
+    let len = if n.is_multiple_of(50) { 100_000 } else { n % 900 };
     word.as_bytes().iter().copied().cycle().take(word.len() + len).collect()
 }
 

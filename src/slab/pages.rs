@@ -320,7 +320,7 @@ impl Slabs {
         let page = self.pages.get(handle.page()).filter(|page| page.class != NO_CLASS)?;
         let size = self.classes.size(page.class);
         let at = handle.offset() % PAGE;
-        (at % size == 0 && at / size < usize::from(page.carved)).then_some(size)
+        (at.is_multiple_of(size) && at / size < usize::from(page.carved)).then_some(size)
     }
 
     /// No chunk of the page is given out any more.
@@ -440,6 +440,9 @@ impl Slabs {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::sync::Arc;
+
     use super::*;
     use crate::slab::arena::Mapping;
 
@@ -522,6 +525,17 @@ mod tests {
         }
         assert_eq!(slabs.resident(), 1);
         assert!(!slabs.grow(class, 1) || slabs.resident() == 1);
+    }
+
+    #[test]
+    fn a_page_that_the_file_system_has_no_room_for_is_not_given_out() {
+        let mapping = Mapping::reserve(8 * PAGE, false).expect("address space");
+        // A file that cannot be written stands for a file system that is full.
+        let file = Arc::new(File::open("/dev/null").expect("there"));
+        let mut slabs = Slabs::new(mapping.arena(), Backing::File { file, start: 0 }, true, 8);
+        assert!(!slabs.grow(0, 1) && !slabs.grow(0, 1));
+        assert_eq!((slabs.resident(), slabs.pages.len()), (0, 0));
+        assert_eq!(slabs.adopt(0, 1), Err(Unfit::NoMemory));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use crate::auth::access_list::AccessList;
 use crate::auth::sasl::Mechanism;
 use crate::net::listen_spec::ListenSpec;
+use crate::sys::owner::OwnerNames;
 use crate::tls::{Ciphers, ClientCertificates};
 
 /// Which protocols a listener accepts (`-B`).
@@ -101,6 +102,8 @@ pub struct Settings {
     pub tcp_port: i32,
     /// `-U`: UDP port; 0 = off.
     pub udp_port: i32,
+    /// `--unbounded-udp-replies`: on a network, too.
+    pub unbounded_udp_replies: bool,
     /// `-l`: the entries in the order given, repeated ones once. Empty = loopback only.
     pub listen: Vec<ListenSpec>,
     /// `-l` as it was given, joined with commas, for `stats settings`. Empty = not given.
@@ -109,8 +112,16 @@ pub struct Settings {
     pub unix_socket: Option<PathBuf>,
     /// `-a`: permission bits of the Unix socket.
     pub unix_mask: u32,
+    /// `--unix-owner`: who the Unix socket is to belong to.
+    pub unix_owner: Option<OwnerNames>,
+    /// `--unix-peer-credentials`: a client of the Unix socket may log in as the user that its process runs as.
+    pub unix_peer_credentials: bool,
     /// `-c`: connections served at once.
     pub conn_limit: u32,
+    /// `--max-connections-per-address`: of these, with one client address; 0 = no limit.
+    pub max_connections_per_address: u32,
+    /// `--max-connection-rate`: new connections a second from one client address; 0 = no limit.
+    pub max_connection_rate: u32,
     /// `--allow` and `--deny`: who may connect.
     pub access: AccessList,
     /// `--access-file`: more of both.
@@ -255,11 +266,16 @@ impl Default for Settings {
         Settings {
             tcp_port: 11211,
             udp_port: 0,
+            unbounded_udp_replies: false,
             listen: Vec::new(),
             listen_text: String::new(),
             unix_socket: None,
             unix_mask: 0o700,
+            unix_owner: None,
+            unix_peer_credentials: false,
             conn_limit: 1024,
+            max_connections_per_address: 0,
+            max_connection_rate: 0,
             access: AccessList::default(),
             access_file: None,
             tls: TlsSettings::default(),

@@ -13,6 +13,7 @@ use crate::auth::authority::Authority;
 use crate::clock::Clock;
 use crate::command::LruShares;
 use crate::crawler::Crawler;
+use crate::net::limits::Limits;
 use crate::net::roster::Roster;
 use crate::settings::Settings;
 use crate::stats::counters::WorkerCounters;
@@ -33,6 +34,8 @@ pub struct Connections {
     pub total: AtomicU64,
     /// Clients refused because of `-c` (`-o maxconns_fast`).
     pub rejected: AtomicU64,
+    /// Clients refused because of a limit per address.
+    pub rejected_per_address: AtomicU64,
     /// Times the listeners were switched off because of `-c` or missing descriptors.
     pub listen_disabled: AtomicU64,
     /// Microseconds the listeners were off.
@@ -90,6 +93,8 @@ pub struct Shared {
     pub authority: Option<Authority>,
     /// Who may connect.
     pub access: Access,
+    /// How much one client address may take.
+    pub limits: Limits,
     /// Certificates and keys; `None` without `-Z`.
     pub tls: Option<Tls>,
     /// The cache.
@@ -174,6 +179,7 @@ impl Shared {
             lru: Mutex::new(LruTuning::new(&settings)),
             crawler: Arc::new(Crawler::new(&settings)),
             memory_limit_bytes: AtomicU64::new(settings.memory_limit_bytes),
+            limits: Limits::new(&settings),
             authority,
             access,
             tls,

@@ -210,7 +210,7 @@ fn listeners_of_both_kinds_are_listed_and_served() {
     let settings = Settings { threads: 1, tcp_port: -1, ..Settings::default() };
     let mut listeners = bind_network(&settings).unwrap();
     let address = listeners[0].tcp_address().unwrap();
-    let (unix, file) = unix_socket::bind(&path, 0o700, 8).unwrap();
+    let (unix, file) = unix_socket::bind(&path, 0o700, None, 8).unwrap();
     listeners.push(Listener {
         socket: ListenSocket::Unix(unix, path.clone()),
         protocol: ProtocolChoice::Binary,

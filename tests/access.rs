@@ -1,45 +1,13 @@
-//! Who may connect: `--allow`, `--deny`, `--access-file`, over real sockets. Clients of one machine have many addresses:
-//! all of 127.0.0.0/8 are its own.
+//! Who may connect: `--allow`, `--deny`, `--access-file`, over real sockets.
 
 #[path = "common/mod.rs"]
 mod common;
 
-use std::io::{self, ErrorKind, Read as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
-
+use common::neighbours::{connect_from, expect_flood_turned_away, expect_served, expect_turned_away};
 use common::{Client, DEADLINE, Server};
-
-/// A connection from 127.0.0.`last`. A server that turns it away may be faster than connect(2) here.
-fn try_connect(server: &Server, last: u8) -> io::Result<TcpStream> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    socket.bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), 0)).into()).expect("an address of this machine");
-    socket.connect(&server.address().into())?;
-    let stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(DEADLINE)).expect("not zero");
-    Ok(stream)
-}
-
-fn connect(server: &Server, last: u8) -> TcpStream {
-    try_connect(server, last).expect("the server accepts")
-}
-
-fn expect_served(server: &Server, last: u8) {
-    let mut client = Client::over(connect(server, last));
-    client.send_line("mn");
-    client.expect_line("MN");
-}
-
-/// Not a byte comes, and the connection ends.
-fn expect_turned_away(server: &Server, last: u8) {
-    let mut byte = [0];
-    match try_connect(server, last).and_then(|mut stream| stream.read(&mut byte)) {
-        Ok(count) => assert_eq!(count, 0, "got {byte:?}"),
-        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
-    }
-}
 
 #[test]
 fn who_is_denied_gets_no_byte() {
@@ -106,16 +74,8 @@ fn datagrams_are_looked_at_as_well() {
 fn connections_that_are_turned_away_cost_no_memory() {
     let server = Server::start(&["--deny", "127.0.0.2"]);
     expect_served(&server, 1);
-    for _ in 0..100 {
-        expect_turned_away(&server, 2);
-    }
-    let before = server.memory_bytes("VmRSS");
-    for _ in 0..5_000 {
-        expect_turned_away(&server, 2);
-    }
-    let grown = server.memory_bytes("VmRSS").saturating_sub(before);
-    assert!(grown < 1 << 20, "{grown} bytes for connections that are gone");
-    let mut client = Client::over(connect(&server, 1));
+    expect_flood_turned_away(&server, 2);
+    let mut client = Client::over(connect_from(&server, 1));
     assert_eq!(client.statistic("", "curr_connections").as_deref(), Some("1"), "this client");
 }
 

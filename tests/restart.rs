@@ -198,6 +198,17 @@ fn with_damaged_files_the_cache_is_empty() {
 }
 
 #[test]
+fn a_confined_server_leaves_its_items_too() {
+    let confined = ["-o", "drop_privileges"];
+    let server = start(directory(), &confined);
+    Client::connect(&server).set("large", 0, 0, &[b'v'; 900_000]).unwrap();
+    let server = start(end(server, Signal::USR1), &confined);
+    assert_eq!(Client::connect(&server).gets("large").unwrap().expect("there").2, [b'v'; 900_000]);
+    let log = server.stop();
+    assert!(log.contains("left memory_file=") && !log.contains("level=error"), "{log}");
+}
+
+#[test]
 fn two_servers_never_share_a_file() {
     let server = start(directory(), &[]);
     Client::connect(&server).set("k", 0, 0, b"value").unwrap();

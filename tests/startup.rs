@@ -12,7 +12,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use larder::sys::user::User;
-use rustix::process::{Pid, Signal, geteuid, getsid, kill_process};
+use rustix::process::{Pid, Signal, getegid, geteuid, getsid, kill_process};
 use support::{Server, ends, larder, process_link, run, status_line};
 
 /// A start that fails: its exit status and its only line on standard error, without `larder: `.
@@ -78,6 +78,37 @@ fn unix_socket_has_its_mode_and_no_port_is_open() {
     server.signal(Signal::TERM);
     assert_eq!(server.wait().code(), Some(0));
     assert!(!path.exists());
+}
+
+#[test]
+fn unix_socket_is_given_away_before_anybody_can_connect() {
+    // Others than root can only give to themselves.
+    let own = (geteuid().as_raw(), getegid().as_raw());
+    let (user, group) = if geteuid().is_root() { (4242, 77) } else { own };
+    let nobody = if geteuid().is_root() { "nobody" } else { "" };
+    for (names, expected) in [
+        (format!("{user}:{group}"), (user, group)),
+        (format!("{user}"), (user, own.1)),
+        (format!(":{group}"), (own.0, group)),
+    ] {
+        // Started as root, it is made before the change of user.
+        let directory = tempfile::tempdir().unwrap();
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let flags = ["-s", "{}/socket", "-a", "0660", "--unix-owner", &names, "-u", nobody];
+        let server = Server::start_in(directory, &flags);
+        let found = fs::symlink_metadata(server.path("socket")).unwrap();
+        assert_eq!((found.uid(), found.gid(), found.permissions().mode() & 0o7777), (expected.0, expected.1, 0o660));
+        UnixStream::connect(server.path("socket")).unwrap();
+        server.stop();
+    }
+}
+
+#[test]
+fn unix_socket_is_given_to_nobody_who_is_not_there() {
+    let (status, line) = refusal(&["-s", "/no/such/directory/socket", "--unix-owner", "no-such-user"]);
+    assert_eq!((status, &*line), (Some(67), "no such user=no-such-user; pass one that exists with --unix-owner"));
+    let (status, line) = refusal(&["-s", "/no/such/directory/socket", "--unix-owner", ":no-such-group"]);
+    assert_eq!((status, &*line), (Some(67), "no such group=no-such-group; pass one that exists with --unix-owner"));
 }
 
 #[test]
@@ -287,6 +318,53 @@ fn privileges_are_dropped_for_good_and_the_socket_belongs_to_the_user() {
     assert_eq!(server.status_line("Gid"), all_four(nobody.gid));
     assert_eq!(server.status_line("Groups"), "");
     assert_eq!(status_line(server.pid(), "CapEff").trim_start_matches('0'), "");
+    assert_eq!(status_line(server.pid(), "NoNewPrivs"), "1");
+    assert_eq!(status_line(server.pid(), "Seccomp"), "0", "only when it is asked for");
     assert_eq!(fs::symlink_metadata(server.path("socket")).unwrap().uid(), nobody.uid);
     server.stop();
+}
+
+/// Whether there is none, not even to pass on, by /proc/PID/status.
+fn is_without_capabilities(pid: Pid) -> bool {
+    ["CapInh", "CapPrm", "CapEff", "CapAmb"].iter().all(|name| status_line(pid, name) == "0000000000000000")
+}
+
+#[test]
+fn an_ordinary_user_has_no_privilege_and_gets_no_new_one() {
+    let nobody = if geteuid().is_root() { "nobody" } else { "" };
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let server = Server::start_in(directory, &["-p", "-1", "-l", "127.0.0.1", "-u", nobody]);
+    assert_eq!(server.status_line("NoNewPrivs"), "1");
+    assert!(is_without_capabilities(server.pid()));
+    server.stop();
+}
+
+#[test]
+fn drop_privileges_confines_every_thread_and_leaves_service_reload_and_stop() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    fs::write(directory.path().join("access"), "allow 127.0.0.1\n").unwrap();
+    let flags = ["-p", "-1", "-l", "127.0.0.1", "-v", "-o", "drop_privileges", "--access-file", "{}/access"];
+    let server = Server::start_in(directory, &flags);
+    let statuses = || {
+        let threads = fs::read_dir(format!("/proc/{}/task", server.pid().as_raw_nonzero())).unwrap();
+        threads.map(|thread| fs::read_to_string(thread.unwrap().path().join("status")).unwrap()).collect::<Vec<_>>()
+    };
+    // The pid file, by which the start is known, is written before.
+    let deadline = Instant::now() + support::PATIENCE;
+    while !statuses().iter().all(|status| status.contains("Seccomp:\t2")) {
+        assert!(Instant::now() < deadline, "no filter");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let mut client = server.connect();
+    client.write_all(b"set k 0 0 1\r\nv\r\nget k\r\n").unwrap();
+    let expected = b"STORED\r\nVALUE k 0 1\r\nv\r\nEND\r\n";
+    let mut reply = vec![0; expected.len()];
+    client.read_exact(&mut reply).unwrap();
+    assert_eq!(reply, expected);
+    server.signal(Signal::HUP);
+    server.connect();
+    let log = server.stop();
+    assert!(log.contains("stopped"), "{log}");
 }

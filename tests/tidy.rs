@@ -123,6 +123,39 @@ fn nothing_is_left_unfinished() {
     none(faults);
 }
 
+/// A page that says what proves it must not outlive the proof.
+#[test]
+fn tests_that_the_security_page_names_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/security.md")).expect("the page is there");
+    let code: String = rust_files(&["src", "tests"]).into_iter().map(|file| file.text).collect();
+    // Names of tests are sentences: four words or more.
+    let is_test = |word: &&str| {
+        word.matches('_').count() >= 3 && word.chars().all(|c| c == '_' || c.is_ascii_lowercase() || c.is_ascii_digit())
+    };
+    let named: Vec<&str> = page.split('`').skip(1).step_by(2).filter(is_test).collect();
+    assert!(named.len() > 25, "only {} names found", named.len());
+    let missing = named.into_iter().filter(|name| !code.contains(&format!("fn {name}()")));
+    none(missing.map(|name| format!("docs/security.md: no test {name}")).collect());
+}
+
+#[test]
+fn flags_that_the_security_page_names_are_there() {
+    let page_of = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+        fs::read_to_string(path).expect("the page is there")
+    };
+    let known = page_of("flags.md") + &page_of("authentication.md");
+    let page = page_of("security.md");
+    let outside_of_flags = |c: char| c != '-' && !c.is_ascii_lowercase();
+    let named: Vec<&str> =
+        page.split(outside_of_flags).filter(|word| word.starts_with("--") && word.len() > 4).collect();
+    let is_known = |flag: &str| known.split(outside_of_flags).any(|word| word == flag);
+    assert!(named.len() > 15, "only {} flags found", named.len());
+    let missing = named.into_iter().filter(|flag| !flag.trim_matches('-').is_empty() && !is_known(flag));
+    none(missing.map(|flag| format!("docs/security.md: no flag {flag}")).collect());
+}
+
 /// Fails with every fault on a line of its own.
 #[track_caller]
 fn none(faults: Vec<String>) {

@@ -232,6 +232,17 @@ fn network_sockets_warn_and_send_no_more_than_ten_times_the_request() {
 }
 
 #[test]
+fn the_bound_on_replies_to_a_network_can_be_lifted_and_that_is_said() {
+    let server = Server::start(&["-l", "0.0.0.0", "-p", "-1", "-U", "-1", "--unbounded-udp-replies"]);
+    let client = Client::of(&server);
+    let value = "v".repeat(200);
+    client.check(&format!("set k 0 0 200\r\n{value}\r\n"), "STORED\r\n");
+    client.check("get k\r\n", &format!("VALUE k 0 200\r\n{value}\r\nEND\r\n"));
+    let log = server.stop();
+    assert!(log.contains("level=warn") && log.contains("without a bound on replies"), "{log}");
+}
+
+#[test]
 fn stats_list_the_sockets_as_memcached_does() {
     let server = server();
     let port = udp_port(&server);

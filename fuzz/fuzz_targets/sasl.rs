@@ -8,6 +8,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use larder::auth::client::Client;
 use larder::auth::sasl::{Handshake, MESSAGE_MAX, Mechanism, Step, Why};
 use larder::auth::user::{User, Users};
 use larder::auth::verifier::{Salts, Verifier};
@@ -26,7 +27,9 @@ static USERS: LazyLock<Arc<Users>> = LazyLock::new(|| {
 fuzz_target!(|input: &[u8]| {
     let Some((&choice, messages)) = input.split_first() else { return };
     let mechanism = Mechanism::ALL[usize::from(choice) % Mechanism::ALL.len()];
-    let mut login = Handshake::begin(mechanism, Arc::clone(&USERS), &SECRET);
+    let channel_binding = mechanism.binds_channel().then_some([9; 32]);
+    let client = Client { external: Some("nobody".into()), channel_binding, ..Client::default() };
+    let mut login = Handshake::begin(mechanism, Arc::clone(&USERS), &SECRET, &client);
     let mut nonce = Vec::new();
     for message in messages.split(|byte| *byte == 0xFE) {
         let parts: Vec<&[u8]> = message.split(|byte| *byte == b'@').collect();

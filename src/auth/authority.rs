@@ -13,7 +13,9 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use super::desk::failures::{Failure, Failures};
+use super::client::Client;
+pub use super::desk::failures::Failure;
+use super::desk::failures::Failures;
 use super::desk::line::{Job, Line};
 use super::desk::successes::Successes;
 pub use super::desk::throttle::Admission;
@@ -158,24 +160,27 @@ impl Authority {
         self.config.takes_plain
     }
 
-    fn offered(&self, may_send_secrets: bool) -> impl Iterator<Item = Mechanism> {
-        self.config.mechanisms.iter().copied().filter(move |mechanism| may_send_secrets || !mechanism.sends_secret())
+    fn offered(&self, client: &Client) -> impl Iterator<Item = Mechanism> {
+        self.config.mechanisms.iter().copied().filter(|mechanism| client.may_use(*mechanism))
     }
 
     /// The names of the mechanisms for a client, with blanks between them.
-    pub fn mechanism_names(&self, may_send_secrets: bool) -> String {
-        self.offered(may_send_secrets).map(Mechanism::name).collect::<Vec<_>>().join(" ")
+    pub fn mechanism_names(&self, client: &Client) -> String {
+        self.offered(client).map(Mechanism::name).collect::<Vec<_>>().join(" ")
     }
 
     /// The mechanism of this name, if it is offered to the client.
-    pub fn mechanism(&self, name: &[u8], may_send_secrets: bool) -> Option<Mechanism> {
+    pub fn mechanism(&self, name: &[u8], client: &Client) -> Option<Mechanism> {
         let mechanism = Mechanism::parse(name)?;
-        self.offered(may_send_secrets).find(|offered| *offered == mechanism)
+        self.offered(client).find(|offered| *offered == mechanism)
     }
 
     /// Begins a handshake with the users of this moment.
-    pub fn begin(&self, mechanism: Mechanism) -> Handshake {
-        Handshake::begin(mechanism, self.users(), &self.desk.secret)
+    pub fn begin(&self, mechanism: Mechanism, client: &Client) -> Handshake {
+        let mut client = client.clone();
+        // A client that believes it cannot bind the channel is right where no mechanism for it is offered.
+        client.channel_binding = client.channel_binding.filter(|_| self.offered(&client).any(Mechanism::binds_channel));
+        Handshake::begin(mechanism, self.users(), &self.desk.secret, &client)
     }
 
     /// Who this is, if the password was right a moment ago.
@@ -195,14 +200,8 @@ impl Authority {
     }
 
     /// Logs a failure, and counts it for its user.
-    pub fn note_failure(
-        &self,
-        address: Option<IpAddr>,
-        mechanism: Option<Mechanism>,
-        user: Option<&str>,
-        reason: &str,
-    ) {
-        self.desk.note_failure(&Failure { address, mechanism: mechanism.map(Mechanism::name), user, reason });
+    pub fn note_failure(&self, failure: &Failure<'_>) {
+        self.desk.note_failure(failure);
     }
 
     /// Has something decided, not before a time; `deliver` is called with the verdict, on another thread.
@@ -220,7 +219,8 @@ impl Authority {
         };
         if let Err(job) = self.line.submit(Job { not_before, work, deliver }) {
             if let Some(address) = origin {
-                self.note_failure(address, None, None, "too many logins wait to be decided");
+                let reason = "too many logins wait to be decided";
+                self.note_failure(&Failure { address, mechanism: None, user: None, reason });
             }
             self.line.refuse(job.deliver);
         }
@@ -228,8 +228,7 @@ impl Authority {
 
     /// Whether an identity that came in some time ago is still that of an administrator.
     pub fn is_still_admin(&self, identity: &Identity, unix_secs: u64) -> bool {
-        let is_over = matches!(identity.proof, Proof::Token { expires, .. } if expires <= unix_secs);
-        !is_over && self.renew(identity).is_some_and(|identity| identity.rights.admin)
+        !identity.is_over(unix_secs) && self.renew(identity).is_some_and(|identity| identity.rights.admin)
     }
 
     /// The identity as it is after the users have changed; `None` when it is none any more.
@@ -241,6 +240,7 @@ impl Authority {
                 let stands = user.passwords.iter().any(|password| password.fingerprint() == *fingerprint);
                 stands.then(|| user.identity(identity.proof.clone()))
             }
+            Proof::External => Some(users.by_name.get(&*identity.name)?.identity(Proof::External)),
             Proof::Token { key, expires, scope } => {
                 let tokens = users.tokens.as_ref().filter(|tokens| tokens.has_key(key))?;
                 let (subject, scope, key) = (identity.name.to_string(), scope.clone(), Arc::clone(key));
@@ -333,8 +333,52 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::super::rights::Rights;
+    use super::super::sasl::Step;
     use super::super::verifier::Fingerprint;
     use super::*;
+
+    fn authority(mechanisms: &[Mechanism]) -> Authority {
+        let sources = Sources::new(None, None, None);
+        Authority::start(Config { sources, mechanisms: mechanisms.to_vec(), takes_plain: false }).unwrap()
+    }
+
+    #[test]
+    fn a_client_is_offered_what_it_can_use() {
+        let authority = authority(Mechanism::DEFAULT);
+        let far = Client::default();
+        let near = Client { may_send_secrets: true, ..far.clone() };
+        let known = Client { external: Some("app".into()), ..far.clone() };
+        let bound = Client { channel_binding: Some([1; 32]), ..far.clone() };
+        for (client, before, behind) in [
+            (&far, "", ""),
+            (&near, "", " OAUTHBEARER PLAIN"),
+            (&known, "EXTERNAL ", ""),
+            (&bound, "SCRAM-SHA-512-PLUS SCRAM-SHA-256-PLUS ", ""),
+        ] {
+            let names = format!("{before}SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1{behind}");
+            assert_eq!(authority.mechanism_names(client), names);
+        }
+        for (name, client) in [("EXTERNAL", &known), ("SCRAM-SHA-256-PLUS", &bound), ("PLAIN", &near)] {
+            assert!(authority.mechanism(name.as_bytes(), client).is_some(), "{name}");
+            for other in [&far, &near, &known, &bound].into_iter().filter(|other| !std::ptr::eq(*other, client)) {
+                assert!(authority.mechanism(name.as_bytes(), other).is_none(), "{name} {other:?}");
+            }
+        }
+    }
+
+    /// RFC 5802 section 6: `y` is refused of a client that could have seen that we bind channels.
+    #[test]
+    fn a_client_may_miss_channel_binding_where_none_is_offered() {
+        let bound = Client { channel_binding: Some([1; 32]), ..Client::default() };
+        let missed = |mechanisms: &[Mechanism], client: &Client| {
+            let step = authority(mechanisms).begin(Mechanism::ScramSha256, client).step(Some(b"y,,n=app,r=x"));
+            matches!(step, Step::Challenge(_))
+        };
+        assert!(!missed(Mechanism::DEFAULT, &bound));
+        assert!(!missed(&[Mechanism::ScramSha512Plus, Mechanism::ScramSha256], &bound));
+        assert!(missed(&[Mechanism::ScramSha256], &bound));
+        assert!(missed(Mechanism::DEFAULT, &Client::default()));
+    }
 
     /// What was right a moment ago is not hashed again: here there is nothing it could be hashed against.
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod access_list;
 pub mod authority;
+pub mod client;
 pub mod desk;
 pub mod memcached_files;
 pub mod prepare;

@@ -99,11 +99,20 @@ pub struct Identity {
     pub counts: Arc<UserCounts>,
 }
 
+impl Identity {
+    /// Whether the time of what let this user in is over, at this second of the Unix epoch.
+    pub fn is_over(&self, unix_secs: u64) -> bool {
+        matches!(self.proof, Proof::Token { expires, .. } if expires <= unix_secs)
+    }
+}
+
 /// By what a user got in. A connection ends when this is no longer good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
     /// The password with this fingerprint.
     Password(Fingerprint),
+    /// The word of the transport.
+    External,
     /// A token signed with the key of this name; good until this second of the Unix epoch.
     Token {
         /// The key's `kid` in the key set.

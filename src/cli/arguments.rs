@@ -208,7 +208,11 @@ mod tests {
             ("-5", "unknown flag -5; larder -h lists them"),
             ("--bogus", "unknown flag --bogus; larder -h lists them"),
             ("--bogus=1", "unknown flag --bogus; larder -h lists them"),
-            ("--max 3", "--max may be --max-reqs-per-event or --max-item-size; write more of it"),
+            (
+                "--max 3",
+                "--max may be --max-connections-per-address or --max-connection-rate or --max-reqs-per-event or \
+                 --max-item-size; write more of it",
+            ),
             ("-p", "--port <num> needs a value"),
             ("-A -l", "--listen <addr> needs a value"),
             ("-D", "-D <char> needs a value"),

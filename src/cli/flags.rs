@@ -10,6 +10,7 @@ use super::{help, license_page, listen, options, version_line};
 use crate::auth::access_list::network;
 use crate::auth::sasl::Mechanism;
 use crate::settings::ProtocolChoice;
+use crate::sys::owner::OwnerNames;
 
 /// Every flag of memcached 1.6.45 (builds with and without TLS, SASL, extstore and the proxy), and those of our own.
 pub(super) static FLAGS: &[Row] = &[
@@ -23,6 +24,13 @@ pub(super) static FLAGS: &[Row] = &[
          same port",
     )
     .value("num", "0", |draft, word| word.number(-1..=PORT_MAX).map(|port| draft.settings.udp_port = port)),
+    Row::long(
+        "unbounded-udp-replies",
+        Network,
+        "over UDP let a reply to a network have any size; without it at most ten times that of its request, as senders \
+         can be forged",
+    )
+    .switch(|draft| draft.settings.unbounded_udp_replies = true),
     Row::flag('s', "unix-socket", Network, "serve this Unix socket, and no network address").value(
         "file",
         "",
@@ -33,6 +41,17 @@ pub(super) static FLAGS: &[Row] = &[
         "700",
         |draft, word| word.permissions().map(|bits| draft.settings.unix_mask = bits),
     ),
+    Row::long(
+        "unix-owner",
+        Network,
+        "user and group that the Unix socket is given to, by name or number; it is made before the change to -u then, \
+         and only root can give it to others",
+    )
+    .value("user[:group]", "", |draft, word| {
+        let names = OwnerNames::parse(word.text()?);
+        draft.settings.unix_owner = Some(names.ok_or_else(|| word.refusal("is no owner; give user, user:group or :group"))?);
+        Ok(())
+    }),
     Row::flag(
         'l',
         "listen",
@@ -60,6 +79,23 @@ pub(super) static FLAGS: &[Row] = &[
     Row::flag('c', "conn-limit", Network, "connections served at once")
         .value("num", "1024", |draft, word| word.number(1..=INT_MAX).map(|limit| draft.settings.conn_limit = limit))
         .wrong_value_exits_1(),
+    Row::long(
+        "max-connections-per-address",
+        Network,
+        "of these, with one client address; 0 = no limit. Of IPv6 each /64 counts as one address. Unix sockets are not \
+         concerned",
+    )
+    .value("num", "0", |draft, word| {
+        word.number(0..=INT_MAX).map(|limit| draft.settings.max_connections_per_address = limit)
+    }),
+    Row::long(
+        "max-connection-rate",
+        Network,
+        "new connections a second from one client address, so many at once at most; 0 = no limit",
+    )
+    .value("num", "0", |draft, word| {
+        word.number(0..=CONNECTION_RATE_MAX).map(|rate| draft.settings.max_connection_rate = rate)
+    }),
     Row::flag('b', "listen-backlog", Network, "connections the kernel keeps waiting for accept").value(
         "num",
         "1024",
@@ -121,8 +157,8 @@ pub(super) static FLAGS: &[Row] = &[
     Row::long(
         "sasl-mechanisms",
         Logins,
-        "mechanisms to offer, with commas between them, the first one first. Without it those that mech_list names in \
-         SASL_CONF_PATH/memcached.conf, or all but LOGIN",
+        "mechanisms to offer, with commas between them, the first one first. Without it all but LOGIN, or with -S those \
+         that mech_list names in SASL_CONF_PATH/memcached.conf",
     )
     .value("list", "", |draft, word| {
         let names = word.text()?.split(',').map(|name| Mechanism::parse(name.as_bytes()));
@@ -136,10 +172,16 @@ pub(super) static FLAGS: &[Row] = &[
         Ok(())
     }),
     Row::long(
+        "unix-peer-credentials",
+        Logins,
+        "let clients of the Unix socket log in without a password as the user that their process runs as (EXTERNAL)",
+    )
+    .switch(|draft| draft.settings.unix_peer_credentials = true),
+    Row::long(
         "allow-plain",
         Logins,
-        "let passwords and tokens come in the clear over a network (PLAIN, LOGIN, OAUTHBEARER and the login by set); \
-         without it they are taken from this machine only, and from everywhere with -Y",
+        "let passwords and tokens come over a network without TLS (PLAIN, LOGIN, OAUTHBEARER and the login by set); \
+         without it they are taken over TLS and from this machine only, and from everywhere with -Y",
     )
     .switch(|draft| draft.settings.allow_plain = true),
     Row::flag(
@@ -266,6 +308,8 @@ pub(super) static FLAGS: &[Row] = &[
 
 /// The largest value of C's int, in which memcached keeps these numbers.
 const INT_MAX: i64 = i32::MAX as i64;
+/// More than a machine accepts.
+const CONNECTION_RATE_MAX: i64 = 1_000_000;
 /// Whoever waits longer waits for nothing.
 const TIMEOUT_SECS_MAX: i64 = 3600;
 const PORT_MAX: i64 = u16::MAX as i64;
@@ -327,6 +371,7 @@ mod tests {
             ("-p 1 -p 2", |s| s.tcp_port = 2),
             ("-U 65535 -p 5", |s| (s.udp_port, s.tcp_port) = (65535, 5)),
             ("-U -1 -p 5", |s| (s.udp_port, s.tcp_port) = (-1, 5)),
+            ("--unbounded-udp-replies", |s| s.unbounded_udp_replies = true),
             ("-s /run/larder", |s| s.unix_socket = Some(PathBuf::from("/run/larder"))),
             ("-a 0777", |s| s.unix_mask = 0o777),
             ("-a 0", |s| s.unix_mask = 0),
@@ -341,6 +386,8 @@ mod tests {
             ("-Z -o ssl_chain_cert=c", |s| (s.tls.enabled, s.tls.chain_cert) = (true, Some("c".into()))),
             ("--handshake-timeout 3", |s| s.handshake_timeout_secs = 3),
             ("-c 2147483647", |s| s.conn_limit = i32::MAX as u32),
+            ("--max-connections-per-address 2147483647", |s| s.max_connections_per_address = i32::MAX as u32),
+            ("--max-connection-rate 1000000", |s| s.max_connection_rate = 1_000_000),
             ("-b 8675", |s| s.listen_backlog = 8675),
             ("-b -1", |s| s.listen_backlog = -1),
             ("-B ascii", |s| s.protocol = ProtocolChoice::Ascii),
@@ -357,6 +404,14 @@ mod tests {
                 s.sasl_mechanisms = vec![Mechanism::Plain, Mechanism::ScramSha256];
             }),
             ("--allow-plain", |s| s.allow_plain = true),
+            ("--unix-owner app:web -s f", |s| {
+                s.unix_socket = Some(PathBuf::from("f"));
+                s.unix_owner = OwnerNames::parse("app:web");
+            }),
+            ("--unix-peer-credentials -s f", |s| {
+                s.unix_socket = Some(PathBuf::from("f"));
+                s.unix_peer_credentials = true;
+            }),
             ("-R 1", |s| s.requests_per_event = 1),
             ("-A", |s| s.shutdown_command = true),
             ("-F", |s| s.flush_all = false),
@@ -415,7 +470,8 @@ mod tests {
                 "-p -2|-p 65536|-p x|-p 11211x|-p=|-U -2|-U 65536|-U x|-a 9|-a 1000|-a x|-s=|-b -2|\
                  -b x|-B http|-B ASCII|-B negotiating|-m 0|-m x|-m -1|-m 1.5|-m 64mb|-m 65537g|\
                  -m 99999999999999999999|-I 0|-I 1023|-I 1000|-I 1073741825|-I 2g|-I x|-I -1m|-Y=|\
-                 -e=|-P=",
+                 -e=|-P=|--max-connections-per-address -1|--max-connections-per-address x|\
+                 --max-connection-rate 1000001|--max-connection-rate -1",
             ),
         ] {
             for line in lines.split('|') {

@@ -61,7 +61,6 @@ one line in the log names those that were given.
 const NOT_YET: &str = "## Not in this version
 
 These are refused with exit status 64, because serving without them would not be what was asked for.
-`-o no_drop_privileges` asks for nothing and is accepted.
 ";
 const HEAD_NOT_YET: &str = "| flag | feature | meaning | meanwhile |\n|---|---|---|---|\n";
 

@@ -82,7 +82,7 @@ mod tests {
     fn features_of_later_versions_are_not_named() {
         let page = page();
         let lower = page.to_lowercase();
-        for word in ["ext_path", "proxy_config", "no_drop_privileges"] {
+        for word in ["ext_path", "proxy_config"] {
             assert!(!lower.contains(word), "{word}");
         }
         assert!(page.contains("unix-socket"));

@@ -182,15 +182,14 @@ pub(super) static OPTIONS: &[Row] = &[
             word.number(0..=INT_MAX).map(|secs| draft.settings.temporary_ttl_secs = Some(secs))
         })
         .without_effect(),
-    Row::option("drop_privileges", Process, "give up the system calls that serving does not need")
-        .switch(|draft| draft.settings.drop_privileges = true)
-        .later("dropping privileges", "let the service manager confine the process")
-        .wanted_when(|settings| settings.drop_privileges),
-    // The two go together. memcached's tests ask for what drop_privileges promises as soon as -h names this one.
+    Row::option(
+        "drop_privileges",
+        Process,
+        "have the kernel refuse system calls that serving does not need; the worst of them end the process",
+    )
+    .switch(|draft| draft.settings.drop_privileges = true),
     Row::option("no_drop_privileges", Process, "take drop_privileges back (the default)")
-        .switch(|draft| draft.settings.drop_privileges = false)
-        .later("dropping privileges", "let the service manager confine the process")
-        .wanted_when(|settings| settings.drop_privileges),
+        .switch(|draft| draft.settings.drop_privileges = false),
     Row::option("relaxed_privileges", Process, "drop_privileges without breaking memcached's tests").without_effect(),
     Row::option("ssl_chain_cert", Network, "certificates to show, as PEM, the server's own first; -Z needs it").value(
         "file",

@@ -6,7 +6,6 @@ use super::Exit;
 use super::draft::Draft;
 use super::word::Word;
 use crate::exit_status;
-use crate::settings::Settings;
 
 /// How the operator calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,8 +93,6 @@ pub(super) struct Row {
     /// The exit status for a wrong value.
     pub(super) wrong_value: i32,
     set: Set,
-    /// Whether the settings still ask for it: `-o no_drop_privileges` asks for nothing.
-    wanted: fn(&Settings) -> bool,
 }
 
 impl Row {
@@ -125,7 +122,6 @@ impl Row {
             effect: Effect::Works,
             wrong_value,
             set: Set::Switch(|_| {}),
-            wanted: |_| true,
         }
     }
 
@@ -170,11 +166,6 @@ impl Row {
 
     pub(super) const fn later(mut self, feature: &'static str, instead: &'static str) -> Row {
         self.effect = Effect::Later { feature, instead };
-        self
-    }
-
-    pub(super) const fn wanted_when(mut self, wanted: fn(&Settings) -> bool) -> Row {
-        self.wanted = wanted;
         self
     }
 
@@ -223,10 +214,6 @@ impl Row {
             Set::Value(_) => Takes::Value,
             Set::MaybeValue(_) => Takes::MaybeValue,
         }
-    }
-
-    pub(super) fn wanted(&self, settings: &Settings) -> bool {
-        (self.wanted)(settings)
     }
 
     /// Does what the row is for.

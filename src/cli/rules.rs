@@ -51,9 +51,7 @@ pub(super) fn judge(draft: &Draft) -> Result<(), Exit> {
 /// The first such flag in the order given, with exit status 64.
 pub(super) fn refuse_missing_features(draft: &Draft) -> Result<(), Exit> {
     for row in draft.given() {
-        if let Effect::Later { feature, instead } = row.effect
-            && row.wanted(&draft.settings)
-        {
+        if let Effect::Later { feature, instead } = row.effect {
             return Err(Exit::refusal(
                 exit_status::USAGE,
                 format!("{} ({feature}) is not available in this version; {instead}", row.label()),
@@ -77,6 +75,7 @@ const RULES: &[Rule] = &[
     auth_file_speaks_text,
     users_are_asked_over_tcp,
     mechanisms_have_users,
+    unix_flags_have_a_unix_socket,
     tls_has_a_port,
     tls_has_a_certificate,
     verified_clients_have_authorities,
@@ -156,6 +155,14 @@ fn mechanisms_have_users(draft: &Draft) -> Result<(), String> {
     allow(asks || settings.sasl_mechanisms.is_empty(), || {
         "--sasl-mechanisms says how to log in, but nothing asks for a login; give --users".to_owned()
     })
+}
+
+fn unix_flags_have_a_unix_socket(draft: &Draft) -> Result<(), String> {
+    let given = ["--unix-owner", "--unix-peer-credentials"].into_iter().find(|flag| draft.has(flag));
+    match given {
+        Some(flag) if draft.settings.unix_socket.is_none() => Err(format!("{flag} needs a Unix socket; give -s")),
+        _ => Ok(()),
+    }
 }
 
 fn tls_has_a_port(draft: &Draft) -> Result<(), String> {
@@ -304,6 +311,9 @@ mod tests {
             ("-S -Y f", "-S does not go"),
             ("--users f -U 5", "--users does not go with UDP"),
             ("--sasl-mechanisms PLAIN", "--sasl-mechanisms says"),
+            ("--unix-peer-credentials --users f", "--unix-peer-credentials needs a Unix socket"),
+            ("--unix-owner app", "--unix-owner needs a Unix socket"),
+            ("--unix-owner app: -s f", "--unix-owner \"app:\" is no owner"),
             ("-Z -p 0", "-Z needs a TCP port"),
             ("-Z", "-Z needs a certificate"),
             ("-o ssl_verify_mode=1", "-o ssl_verify_mode=1 needs authorities"),
@@ -319,7 +329,6 @@ mod tests {
     #[test]
     fn missing_features_are_refused_with_64() {
         for (line, begins) in [
-            ("-o drop_privileges", "-o drop_privileges (dropping privileges) is not available"),
             ("-o ext_path=/f:64m", "-o ext_path (flash storage) is not available"),
             ("-o ext_drop_unread", "-o ext_drop_unread (flash storage) is not available"),
             ("-o proxy_config=routelib", "-o proxy_config (the proxy) is not available"),
@@ -329,13 +338,6 @@ mod tests {
             let exit = parse(words(line)).expect_err(line);
             assert_eq!(exit.status, 64, "{line}");
             assert!(exit.message.starts_with(begins), "{line}: {}", exit.message);
-        }
-    }
-
-    #[test]
-    fn a_missing_feature_that_is_switched_off_is_no_reason_to_refuse() {
-        for line in ["-o no_drop_privileges", "-o drop_privileges,no_drop_privileges"] {
-            assert!(parse(words(line)).is_ok(), "{line}");
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn of_text<'a>(request: &Request<'a>) -> Demand<'a> {
         | Request::Watch { .. }
         | Request::Shutdown { .. } => Demand::Admin,
         #[cfg(feature = "debug-commands")]
-        Request::DebugTime { .. } => Demand::Admin,
+        Request::DebugTime { .. } | Request::Misbehave => Demand::Admin,
         Request::Keys { .. }
         | Request::Meta { .. }
         | Request::Stats { .. }

@@ -6,17 +6,17 @@
 //! else is an [`Errand`] for the login threads, failures too: these are told after a while. Meanwhile the session takes
 //! no input.
 
-use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use zeroize::Zeroizing;
 
 use super::{Outbox, Outcome, Phase, Session, Step};
-use crate::auth::authority::{Admission, Authority, Verdict, Work};
+use crate::auth::authority::{Admission, Authority, Failure, Verdict, Work};
+use crate::auth::client::Client;
 use crate::auth::rights::Demand;
 use crate::auth::sasl::{self, Claim, Handshake, Mechanism};
-use crate::auth::user::{Identity, Proof};
+use crate::auth::user::Identity;
 use crate::clock::Seconds;
 use crate::exec::Context;
 use crate::protocol::binary::reply::{Echo, Status};
@@ -35,15 +35,6 @@ const NOT_ENCRYPTED: &str = "a secret in the clear over a network; use SCRAM, or
 const OUT_OF_ORDER: &str = "out_of_order";
 const MALFORMED: &str = "malformed";
 const TOO_MANY_FAILURES: &str = "too many failures from this address";
-
-/// Where a client that has to log in comes from.
-#[derive(Clone, Copy, Debug)]
-pub struct Client {
-    /// `None` on a Unix socket.
-    pub address: Option<IpAddr>,
-    /// Nobody between the client and us can read along, or nobody minds.
-    pub may_send_secrets: bool,
-}
 
 /// What a connection must do before and may do after its login. Connections of servers without logins have none.
 #[derive(Debug)]
@@ -122,21 +113,6 @@ pub(super) enum LoginTell {
     Binary(Echo),
 }
 
-/// A failure that is known on the worker, for the log.
-#[derive(Clone, Copy, Debug)]
-struct Failed<'a> {
-    mechanism: Option<Mechanism>,
-    /// Who the client has said it is.
-    name: Option<&'a str>,
-    reason: &'a str,
-}
-
-impl Failed<'_> {
-    fn early(mechanism: Option<Mechanism>, reason: &str) -> Failed<'_> {
-        Failed { mechanism, name: None, reason }
-    }
-}
-
 /// Something that a session waits for: it is not decided on the worker.
 #[derive(Debug)]
 pub struct Errand {
@@ -157,6 +133,12 @@ pub(super) struct Pending {
     held: Option<(Mechanism, Option<Zeroizing<Vec<u8>>>)>,
     /// The connection ends with this failure.
     is_last: bool,
+}
+
+impl Pending {
+    fn new(tell: LoginTell, errand: Errand) -> Pending {
+        Pending { tell, errand: Some(errand), verdict: None, held: None, is_last: false }
+    }
 }
 
 impl Login {
@@ -192,12 +174,17 @@ impl Login {
             *member = renewed;
             self.generation = generation;
         }
-        !matches!(member.proof, Proof::Token { expires, .. } if expires <= now_unix)
+        !member.is_over(now_unix)
     }
 
     /// Whether the client had the time for a login and did not use it.
     pub(super) fn is_overdue(&self, now: Seconds) -> bool {
         self.member.is_none() && now.saturating_sub(self.since) > LOGIN_SECS_MAX
+    }
+
+    /// A failure that is known on the worker, for the log.
+    fn failure<'a>(&self, mechanism: Option<Mechanism>, reason: &'a str) -> Failure<'a> {
+        Failure { address: self.client.address, mechanism: mechanism.map(Mechanism::name), user: None, reason }
     }
 
     fn leave(&mut self, now: Seconds) {
@@ -258,10 +245,13 @@ impl Session {
             Message::First(name, bytes) => {
                 login.leave(cx.now);
                 self.standing = login.standing();
-                let first = (!bytes.is_empty()).then(|| Zeroizing::new(bytes.to_vec()));
-                match authority.mechanism(name, login.client.may_send_secrets) {
+                let first = (!bytes.is_empty()).then_some(bytes);
+                match authority.mechanism(name, &login.client) {
                     Some(mechanism) => self.begin(mechanism, first, tell, out, cx),
-                    None => self.fail(tell, Failed::early(None, NOT_OFFERED), cx),
+                    None => {
+                        let failure = login.failure(None, NOT_OFFERED);
+                        self.fail(tell, failure, cx)
+                    }
                 }
             }
             Message::Next(bytes) => match login.handshake.take() {
@@ -269,7 +259,10 @@ impl Session {
                     let step = handshake.step(Some(bytes));
                     self.on_step(mechanism, handshake, step, tell, out, cx)
                 }
-                None => self.fail(tell, Failed::early(None, OUT_OF_ORDER), cx),
+                None => {
+                    let failure = login.failure(None, OUT_OF_ORDER);
+                    self.fail(tell, failure, cx)
+                }
             },
         }
     }
@@ -280,42 +273,37 @@ impl Session {
             out.say(line::BAD_TOKEN_FORMAT);
             return Outcome::Answered;
         };
-        let may_send_secrets = self.login.as_ref().is_some_and(|login| login.client.may_send_secrets);
-        let words = (std::str::from_utf8(&text[..blank]), std::str::from_utf8(&text[blank + 1..]));
-        match words {
-            _ if !may_send_secrets => self.fail(tell, Failed::early(Some(Mechanism::Plain), NOT_ENCRYPTED), cx),
+        let Some(login) = &self.login else { return Outcome::Over };
+        let failure = |reason| login.failure(Some(Mechanism::Plain), reason);
+        match (std::str::from_utf8(&text[..blank]), std::str::from_utf8(&text[blank + 1..])) {
+            _ if !login.client.may_send_secrets => self.fail(tell, failure(NOT_ENCRYPTED), cx),
             (Ok(name), Ok(password)) => {
                 let password = Zeroizing::new(password.to_owned());
                 let claim = Claim::Password { name: name.to_owned(), password, mechanism: Mechanism::Plain };
                 self.claim(Mechanism::Plain, claim, tell, out, cx)
             }
-            _ => self.fail(tell, Failed::early(Some(Mechanism::Plain), MALFORMED), cx),
+            _ => self.fail(tell, failure(MALFORMED), cx),
         }
     }
 
-    /// Begins a handshake, unless its client has to wait for its turn: every guess is paid for, and a SCRAM handshake
-    /// is one.
+    /// Begins a handshake, unless its client has to wait for its turn: every guess is paid for. A SCRAM handshake is one;
+    /// EXTERNAL is none, whatever others at its address have guessed; a secret is paid for when it is there.
     fn begin(
         &mut self,
         mechanism: Mechanism,
-        first: Option<Zeroizing<Vec<u8>>>,
+        first: Option<&[u8]>,
         tell: LoginTell,
         out: &mut Outbox,
         cx: &Context<'_>,
     ) -> Outcome {
         let (Some(login), Some(authority)) = (&self.login, &cx.shared.authority) else { return Outcome::Over };
-        if !mechanism.sends_secret() {
+        if mechanism.is_scram() {
             match authority.admit(login.client.address) {
                 Admission::Now => {}
                 Admission::At(at) => {
                     let errand = Errand { not_before: Some(at), work: Work::Pause };
-                    return self.wait(Pending {
-                        tell,
-                        errand: Some(errand),
-                        verdict: None,
-                        held: Some((mechanism, first)),
-                        is_last: false,
-                    });
+                    let held = Some((mechanism, first.map(|bytes| Zeroizing::new(bytes.to_vec()))));
+                    return self.wait(Pending { held, ..Pending::new(tell, errand) });
                 }
                 Admission::Refused => return self.fail_last(tell, Some(mechanism), cx),
             }
@@ -326,14 +314,14 @@ impl Session {
     fn go(
         &mut self,
         mechanism: Mechanism,
-        first: Option<Zeroizing<Vec<u8>>>,
+        first: Option<&[u8]>,
         tell: LoginTell,
         out: &mut Outbox,
         cx: &Context<'_>,
     ) -> Outcome {
-        let Some(authority) = &cx.shared.authority else { return Outcome::Over };
-        let mut handshake = authority.begin(mechanism);
-        let step = handshake.step(first.as_ref().map(|bytes| bytes.as_slice()));
+        let (Some(login), Some(authority)) = (&self.login, &cx.shared.authority) else { return Outcome::Over };
+        let mut handshake = authority.begin(mechanism, &login.client);
+        let step = handshake.step(first);
         self.on_step(mechanism, handshake, step, tell, out, cx)
     }
 
@@ -354,13 +342,16 @@ impl Session {
                 Outcome::Answered
             }
             sasl::Step::Granted(identity) => {
-                authority.refund(login.client.address);
+                if mechanism.is_scram() {
+                    authority.refund(login.client.address);
+                }
                 self.enter(identity, tell, out, cx)
             }
             sasl::Step::Check(claim) => self.claim(mechanism, claim, tell, out, cx),
             sasl::Step::Refused(why) => {
-                let failed = Failed { mechanism: Some(mechanism), name: handshake.name(), reason: &why.to_string() };
-                self.fail(tell, failed, cx)
+                let reason = why.to_string();
+                let failure = Failure { user: handshake.name(), ..login.failure(Some(mechanism), &reason) };
+                self.fail(tell, failure, cx)
             }
         }
     }
@@ -385,29 +376,25 @@ impl Session {
             Admission::Refused => self.fail_last(tell, Some(mechanism), cx),
             admission => {
                 let not_before = if let Admission::At(at) = admission { Some(at) } else { None };
-                let errand =
-                    Errand { not_before, work: Work::Check { claim, address, now: cx.now, unix_secs: unix(cx) } };
-                self.wait(Pending { tell, errand: Some(errand), verdict: None, held: None, is_last: false })
+                let work = Work::Check { claim, address, now: cx.now, unix_secs: unix(cx) };
+                self.wait(Pending::new(tell, Errand { not_before, work }))
             }
         }
     }
 
-    fn fail(&mut self, tell: LoginTell, failed: Failed<'_>, cx: &Context<'_>) -> Outcome {
-        let Some(login) = &mut self.login else { return Outcome::Over };
-        let address = login.client.address;
+    fn fail(&mut self, tell: LoginTell, failure: Failure<'_>, cx: &Context<'_>) -> Outcome {
+        let (Some(login), Some(authority)) = (&mut self.login, &cx.shared.authority) else { return Outcome::Over };
         login.leave(cx.now);
         self.standing = login.standing();
-        if let Some(authority) = &cx.shared.authority {
-            let Failed { mechanism, name, reason } = failed;
-            authority.note_failure(address, mechanism, name, reason);
-        }
-        let errand = Errand { not_before: None, work: Work::Refuse };
-        self.wait(Pending { tell, errand: Some(errand), verdict: None, held: None, is_last: false })
+        authority.note_failure(&failure);
+        self.wait(Pending::new(tell, Errand { not_before: None, work: Work::Refuse }))
     }
 
     /// The client's address has failed too often: nothing is checked any more.
     fn fail_last(&mut self, tell: LoginTell, mechanism: Option<Mechanism>, cx: &Context<'_>) -> Outcome {
-        let outcome = self.fail(tell, Failed::early(mechanism, TOO_MANY_FAILURES), cx);
+        let Some(login) = &self.login else { return Outcome::Over };
+        let failure = login.failure(mechanism, TOO_MANY_FAILURES);
+        let outcome = self.fail(tell, failure, cx);
         if let Phase::Login(pending) = &mut self.phase {
             pending.is_last = true;
         }
@@ -440,7 +427,9 @@ impl Session {
         let Pending { tell, held, is_last, .. } = *pending;
         let outcome = match (verdict, held) {
             (Verdict::Granted(identity), _) => self.enter(identity, tell, out, cx),
-            (Verdict::Go, Some((mechanism, first))) => self.go(mechanism, first, tell, out, cx),
+            (Verdict::Go, Some((mechanism, first))) => {
+                self.go(mechanism, first.as_ref().map(|bytes| bytes.as_slice()), tell, out, cx)
+            }
             (Verdict::Refused | Verdict::Go, _) => self.refused(tell, is_last, out, cx),
         };
         Step { consumed: 0, outcome }
@@ -477,7 +466,7 @@ impl Session {
     /// Which mechanisms there are for this client; `None` where no login is asked for.
     pub(super) fn mechanisms(&self, cx: &Context<'_>) -> Option<String> {
         let (Some(login), Some(authority)) = (&self.login, &cx.shared.authority) else { return None };
-        Some(authority.mechanism_names(login.client.may_send_secrets))
+        Some(authority.mechanism_names(&login.client))
     }
 
     /// A message was too long to be looked at.
@@ -532,7 +521,9 @@ impl Session {
         let (Some(login), Some(authority)) = (&mut self.login, &cx.shared.authority) else { return false };
         let is_good = login.is_good(authority, unix(cx));
         self.standing = login.standing();
-        !is_good || login.is_overdue(cx.now) && !matches!(self.phase, Phase::Login(_))
+        // A client does not wait for us while it has no room for our replies: nothing is begun before these are sent.
+        let waits_for_us = matches!(&self.phase, Phase::Login(pending) if pending.errand.is_none());
+        !is_good || login.is_overdue(cx.now) && !waits_for_us
     }
 }
 

@@ -4,8 +4,9 @@ use memchr::memchr;
 
 use super::login::{LoginTell, Message};
 use super::{LINE_BYTES_MAX, Outbox, Outcome, Session, Step};
+use crate::auth::sasl::MESSAGE_MAX;
 use crate::exec::Context;
-use crate::protocol::text::login::{self, LoginLine, MESSAGE_MAX, SaslLine};
+use crate::protocol::text::login::{self, LoginLine, SaslLine};
 use crate::protocol::text::reply::{self, line};
 
 /// What stands behind a message.
@@ -19,11 +20,11 @@ impl Session {
         };
         let (request_line, behind) = input.split_at(end + 1);
         let refusal = match login::parse(request_line) {
-            LoginLine::Short => return Step::over(),
+            LoginLine::Short | LoginLine::Http => return Step::over(),
             LoginLine::Sasl(sasl_line) => return self.sasl_line(sasl_line, request_line.len(), behind, out, cx),
-            LoginLine::Token { len, is_meta } if len <= MESSAGE_MAX => {
+            LoginLine::Token { len, is_meta } if len as usize <= MESSAGE_MAX => {
                 let tell = if is_meta { LoginTell::MetaSet } else { LoginTell::Set };
-                return self.message(request_line.len(), len, behind, out, |session, bytes, out| {
+                return self.message(request_line.len(), len as usize, behind, out, |session, bytes, out| {
                     session.token(bytes, tell, out, cx)
                 });
             }
@@ -52,8 +53,8 @@ impl Session {
                 }
                 return Step::answered(line_len);
             }
-            SaslLine::Start { mechanism, len } => (len, Some(mechanism)),
-            SaslLine::Step { len } => (len, None),
+            SaslLine::Start { mechanism, len } => (len as usize, Some(mechanism)),
+            SaslLine::Step { len } => (len as usize, None),
             SaslLine::Bad => {
                 out.say(line::BAD_FORMAT);
                 return Step::answered(line_len);
@@ -62,7 +63,7 @@ impl Session {
         let tell = LoginTell::Sasl;
         if len > MESSAGE_MAX {
             out.say(line::TOKEN_TOO_LONG);
-            self.swallow(len as usize + END.len());
+            self.swallow(len + END.len());
             return Step { consumed: line_len, outcome: self.oversized() };
         }
         self.message(line_len, len, behind, out, |session, bytes, out| match name {
@@ -75,17 +76,22 @@ impl Session {
         })
     }
 
-    /// Has `take` take the message of `len` bytes behind a line of `line_len`, once it is here.
+    /// Has `take` take the message of `len` bytes behind a line of `line_len`, once it is here. Both are kept until
+    /// then, so a line that is longer than any other may be is refused, and its message thrown away.
     fn message(
         &mut self,
         line_len: usize,
-        len: u32,
+        len: usize,
         behind: &[u8],
         out: &mut Outbox,
         take: impl FnOnce(&mut Session, &[u8], &mut Outbox) -> Outcome,
     ) -> Step {
         self.note_secret();
-        let len = len as usize;
+        if line_len > LINE_BYTES_MAX {
+            out.say(line::BAD_FORMAT);
+            self.swallow(len + END.len());
+            return Step::answered(line_len);
+        }
         let Some(whole) = behind.get(..len + END.len()) else { return Step::starved(line_len + len + END.len()) };
         let (message, end) = whole.split_at(len);
         let outcome = if end == END {

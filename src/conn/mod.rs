@@ -22,9 +22,10 @@ use std::io::IoSliceMut;
 
 use memchr::memchr;
 
-pub use login::{Client, Errand};
+pub use login::Errand;
 pub use outbox::Outbox;
 
+use crate::auth::client::Client;
 use crate::clock::Seconds;
 use crate::command::WatchKinds;
 use crate::exec::Context;

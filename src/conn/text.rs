@@ -349,6 +349,8 @@ fn execute(request: &Request<'_>, out: &mut Outbox, cx: &Context<'_>) {
         Request::Version => reply::version_line(out.bytes()),
         Request::Noop => out.say(line::NOOP),
         #[cfg(feature = "debug-commands")]
+        Request::Misbehave => out.say(if crate::sys::sandbox::can_misbehave() { line::ERROR } else { line::OK }),
+        #[cfg(feature = "debug-commands")]
         Request::DebugTime { secs } => {
             cx.shared.clock.shift(secs);
             out.say(line::OK);

@@ -1,7 +1,9 @@
 //! Answers that need a walk over all items: dumps, and deleting by prefix. The session goes a few slices at a time, stops
 //! where the outbox is full, and gives its turn to others in between.
 
+use super::login::Standing;
 use super::{Outbox, Phase, Session, Step};
+use crate::auth::rights::Demand;
 use crate::clock::NEVER;
 use crate::command::ClassSet;
 use crate::crawler::{DeleteRight, DumpRight};
@@ -127,6 +129,11 @@ impl Session {
 
     /// Goes on with the walk: a turn's worth of it.
     pub(super) fn walk(&mut self, out: &mut Outbox, cx: &Context<'_>) -> Step {
+        let Phase::Walk(walk) = &self.phase else { return Step::advanced(0) };
+        // It may take long, and the user's rights may have changed since it began.
+        if self.standing != Standing::FREE && !self.may(walk.demand()) {
+            return Step::over();
+        }
         let Phase::Walk(walk) = &mut self.phase else { return Step::advanced(0) };
         if !walk.may_go_on(cx) {
             return Step::later_after(0);
@@ -148,6 +155,14 @@ impl Session {
 }
 
 impl Walk {
+    /// The right that it takes.
+    fn demand(&self) -> Demand<'_> {
+        match self.task {
+            Task::Dump { .. } => Demand::Admin,
+            Task::Delete { .. } => Demand::WriteAll(&self.prefix),
+        }
+    }
+
     fn may_go_on(&mut self, cx: &Context<'_>) -> bool {
         match &mut self.task {
             Task::Dump { .. } => true,

@@ -13,8 +13,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
-use socket2::SockRef;
 
+use super::admission::{admit, turn_away};
 use super::complaints::Complaints;
 use super::gate::{Gate, Why};
 use super::listen::{ListenSocket, Listener};
@@ -22,6 +22,7 @@ use super::lobby::{Guest, Lobby};
 use super::mailbox::{Accepted, Mailbox, Message};
 use super::roster::Activity;
 use super::stream::{Socket, Stream};
+use super::unix_socket;
 use crate::net::listen_spec::ListenTls;
 use crate::shared::Shared;
 
@@ -139,15 +140,17 @@ impl Dealer {
             match accept(listener) {
                 Ok((socket, peer)) => {
                     self.open_gate(now);
-                    if let Some(peer) = peer
-                        && !self.shared.access.permits(peer.ip())
-                    {
-                        self.turn_away(socket, peer);
-                    } else if full {
-                        self.reject(socket);
-                    } else {
-                        let stream = Stream::plain(socket);
-                        self.deal(Accepted { stream, peer, protocol: listener.protocol }, listener.tls);
+                    match admit(&self.shared, peer, now) {
+                        Err(line) => {
+                            turn_away(socket);
+                            self.complaints.warn(&line);
+                        }
+                        Ok(_) if full => self.reject(socket),
+                        Ok(counted) => {
+                            let external = self.user_behind(&socket);
+                            let (stream, protocol) = (Stream::plain(socket), listener.protocol);
+                            self.deal(Accepted { stream, peer, external, protocol, counted }, listener.tls);
+                        }
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -168,6 +171,18 @@ impl Dealer {
         self.shared.connections.current.load(Ordering::Relaxed) >= i64::from(self.shared.settings.conn_limit)
     }
 
+    /// Whose process is at the other end of a Unix socket, where logins may build on that.
+    fn user_behind(&mut self, socket: &Socket) -> Option<Arc<str>> {
+        let Socket::Unix(stream) = socket else { return None };
+        if !self.shared.settings.unix_peer_credentials {
+            return None;
+        }
+        unix_socket::user_behind(stream).unwrap_or_else(|error| {
+            self.complaints.warn(&format!("cannot tell whose process has connected: {error}"));
+            None
+        })
+    }
+
     fn deal(&mut self, accepted: Accepted, tls: Option<ListenTls>) {
         let connections = &self.shared.connections;
         connections.current.fetch_add(1, Ordering::Relaxed);
@@ -181,17 +196,6 @@ impl Dealer {
         if let Err(error) = dealt {
             self.complaints.warn(&format!("cannot hand a connection over: {error}"));
         }
-    }
-
-    /// Hangs up on a client from outside of the list. It gets no byte, and leaves nothing behind: no state of a closed
-    /// connection either.
-    fn turn_away(&mut self, socket: Socket, peer: SocketAddr) {
-        if let Socket::Tcp(stream) = &socket {
-            // Without it, the kernel would remember the connection for a minute.
-            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
-        }
-        drop(socket);
-        self.complaints.warn(&format!("connection denied address={}: it is outside of the access list", peer.ip()));
     }
 
     /// Tells the client why, once and without waiting, and hangs up.

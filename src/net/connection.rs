@@ -3,22 +3,25 @@
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use zeroize::Zeroize as _;
 
 use super::kept::Kept;
+use super::limits::Counted;
 use super::mailbox::Accepted;
 use super::roster::Activity;
 use super::stream::{Socket, Stream};
 use super::worker::{READ_BUFFER_BYTES, READ_BYTES};
 use crate::auth::authority::Authority;
+use crate::auth::client::Client;
 use crate::clock::Seconds;
+use crate::conn::Session;
 use crate::conn::outbox::{Outbox, Sent};
-use crate::conn::{Client, Session};
 use crate::exec::Context;
 use crate::sys::unsent::unsent_bytes;
-use crate::tls::Received;
+use crate::tls::{Channel, Received};
 use crate::watch::CloseReason;
 
 /// See the module. At rest neither `input` nor `owed` has memory.
@@ -30,6 +33,8 @@ pub(super) struct Connection {
     pub(super) serial: u64,
     /// The client's address; `None` on a Unix socket.
     pub(super) peer: Option<SocketAddr>,
+    /// It counts among the connections of its address.
+    pub(super) counted: Counted,
     /// Input that the session could not take yet.
     input: Vec<u8>,
     /// Replies that the socket could not take yet.
@@ -71,14 +76,20 @@ pub(super) enum Read {
 impl Connection {
     /// `serial` is this worker's number for it. Where there is an authority, a login is asked for.
     pub(super) fn new(accepted: Accepted, serial: u64, authority: Option<&Authority>, now: Seconds) -> Connection {
-        let Accepted { stream, peer, protocol } = accepted;
+        let Accepted { stream, peer, external, protocol, counted } = accepted;
         let fd = stream.socket.as_raw_fd();
         let session = match authority {
             Some(authority) => {
                 let address = peer.map(|peer| peer.ip().to_canonical());
-                let is_private = stream.channel().is_some() || address.is_none_or(|address| address.is_loopback());
-                let may_send_secrets = authority.takes_plain() || is_private;
-                Session::with_login(protocol, Client { address, may_send_secrets }, now)
+                let channel = stream.channel();
+                let is_private = channel.is_some() || address.is_none_or(|address| address.is_loopback());
+                let client = Client {
+                    address,
+                    may_send_secrets: authority.takes_plain() || is_private,
+                    external: external.or_else(|| channel?.client_name().map(Arc::from)),
+                    channel_binding: channel.and_then(Channel::binding),
+                };
+                Session::with_login(protocol, client, now)
             }
             None => Session::new(protocol),
         };
@@ -90,6 +101,7 @@ impl Connection {
             session,
             serial,
             peer,
+            counted,
             input: Vec::new(),
             owed: None,
             fd,

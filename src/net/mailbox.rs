@@ -2,10 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use mio::{Registry, Token, Waker};
 use parking_lot::Mutex;
 
+use super::limits::Counted;
 use super::stream::Stream;
 use crate::auth::authority::Verdict;
 use crate::settings::ProtocolChoice;
@@ -17,8 +19,12 @@ pub struct Accepted {
     pub stream: Stream,
     /// The client's address; `None` on a Unix socket.
     pub peer: Option<SocketAddr>,
+    /// The user that the transport vouches for, if it does.
+    pub external: Option<Arc<str>>,
     /// What the listener allows.
     pub protocol: ProtocolChoice,
+    /// It counts among the connections of its address.
+    pub counted: Counted,
 }
 
 /// What a worker can be told.

@@ -1,11 +1,13 @@
 //! Sockets and threads: listeners, the accept thread, the lobby, workers. The only place that uses mio.
 
 pub mod acceptor;
+mod admission;
 pub mod bind;
 mod complaints;
 mod connection;
 pub mod gate;
 mod kept;
+pub mod limits;
 pub mod listen;
 pub mod listen_spec;
 pub mod lobby;

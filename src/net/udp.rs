@@ -4,7 +4,8 @@
 //! take are dropped, and so is what cannot be received. The client has to ask again, as with any loss.
 //!
 //! Senders can be forged, so that a small request could send a large value to somebody who never asked. Where a network
-//! reaches the socket, a reply has at most [`NETWORK_REPLY_RATIO_MAX`] times the bytes of its request.
+//! reaches the socket, a reply has at most [`NETWORK_REPLY_RATIO_MAX`] times the bytes of its request, unless the operator
+//! lifts that.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -20,7 +21,7 @@ use crate::exec::Context;
 use crate::protocol::binary::REQUEST_MAGIC;
 use crate::protocol::text::reply::line;
 use crate::protocol::udp::{self, DATAGRAM_BYTES_MAX, HEADER_BYTES};
-use crate::settings::ProtocolChoice;
+use crate::settings::{ProtocolChoice, Settings};
 
 /// Bytes of a reply at most, its headers included: an item of 1 MiB, the default of `-I`, with its line.
 const REPLY_BYTES_MAX: usize = (1 << 20) + (16 << 10);
@@ -48,28 +49,41 @@ pub(super) struct UdpPort {
 /// Who can send to a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reach {
-    /// This machine only.
+    /// This machine only, or whoever the operator trusts.
     Loopback,
     /// Others, and whoever pretends to be another.
     Network,
 }
 
 /// Warns of each socket that a network reaches.
-pub fn warn_if_exposed(listeners: &[UdpListener]) {
+pub fn warn_if_exposed(listeners: &[UdpListener], settings: &Settings) {
     for UdpListener { address, .. } in listeners.iter().filter(|listener| is_exposed(&listener.address)) {
-        log::warn!(
-            "listening on UDP addr={address}: senders can be forged, so a reply is limited to \
-             {NETWORK_REPLY_RATIO_MAX} times the bytes of its request; pass -l 127.0.0.1 or take -U away"
-        );
+        if settings.unbounded_udp_replies {
+            log::warn!(
+                "listening on UDP addr={address} without a bound on replies: whoever forges a sender can have this server \
+                 flood it; take --unbounded-udp-replies away"
+            );
+        } else {
+            log::warn!(
+                "listening on UDP addr={address}: senders can be forged, so a reply is limited to \
+                 {NETWORK_REPLY_RATIO_MAX} times the bytes of its request; pass -l 127.0.0.1 or take -U away"
+            );
+        }
     }
 }
 
 impl UdpPort {
     /// Takes the socket and has `registry` report datagrams with `token`.
-    pub(super) fn new(listener: UdpListener, registry: &Registry, token: Token) -> io::Result<UdpPort> {
+    pub(super) fn new(
+        listener: UdpListener,
+        settings: &Settings,
+        registry: &Registry,
+        token: Token,
+    ) -> io::Result<UdpPort> {
         let UdpListener { mut socket, address, protocol } = listener;
         registry.register(&mut socket, token, Interest::READABLE)?;
-        let reach = if is_exposed(&address) { Reach::Network } else { Reach::Loopback };
+        let is_bound = is_exposed(&address) && !settings.unbounded_udp_replies;
+        let reach = if is_bound { Reach::Network } else { Reach::Loopback };
         Ok(UdpPort { fd: socket.as_raw_fd(), socket, protocol, reach, unread: true })
     }
 
@@ -175,7 +189,6 @@ const _: () = assert!(REPLY_BYTES_MAX / DATAGRAM_BYTES_MAX < u16::MAX as usize, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Settings;
     use crate::shared::Shared;
 
     /// What `requests` are answered when the datagram they came in allows `bytes_max`.

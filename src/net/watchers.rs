@@ -19,6 +19,7 @@ use std::time::Duration;
 use mio::event::Event as Readiness;
 use mio::{Events, Interest, Poll, Token};
 
+use super::limits::Counted;
 use super::mailbox::Mailbox;
 use super::stream::Stream;
 use crate::auth::user::Identity;
@@ -45,6 +46,8 @@ pub struct Newcomer {
     pub stream: Stream,
     /// Its address; `None` on a Unix socket.
     pub peer: Option<SocketAddr>,
+    /// It counts among the connections of its address.
+    pub counted: Counted,
     /// Its descriptor.
     pub fd: i32,
     /// Its right to watch.
@@ -338,7 +341,13 @@ mod tests {
         ours.set_nonblocking(true).expect("non-blocking");
         let stream = Stream::plain(Socket::Unix(mio::net::UnixStream::from_std(ours)));
         let seat = Watch::new(1, 1 << 10).seat(WatchKinds::FETCHERS).expect("a seat");
-        (Watcher::new(Newcomer { stream, peer: None, fd: -1, seat, identity: None }, waiting_max), theirs)
+        (
+            Watcher::new(
+                Newcomer { stream, peer: None, counted: Counted::default(), fd: -1, seat, identity: None },
+                waiting_max,
+            ),
+            theirs,
+        )
     }
 
     fn line(text: &[u8]) -> Line<'_> {

@@ -95,7 +95,7 @@ impl Worker {
         let poll = Poll::new()?;
         let mut ports = Vec::with_capacity(udp.len());
         for (number, listener) in udp.into_iter().enumerate() {
-            let port = UdpPort::new(listener, poll.registry(), Token(UDP_FIRST + number))?;
+            let port = UdpPort::new(listener, &shared.settings, poll.registry(), Token(UDP_FIRST + number))?;
             shared.roster.note(port.fd, Activity::Datagrams, shared.clock.now());
             ports.push(port);
         }
@@ -513,9 +513,9 @@ impl Loop {
         let Some(connection) = self.connections[id].take() else { return };
         self.vacant.push(id);
         self.kept.sub(connection.kept_bytes());
-        let Connection { stream, peer, fd, last_command, .. } = connection;
+        let Connection { stream, peer, counted, fd, last_command, .. } = connection;
         self.shared.roster.note(fd, Activity::Watch, last_command);
-        self.watchers.admit(Newcomer { stream, peer, fd, seat, identity });
+        self.watchers.admit(Newcomer { stream, peer, counted, fd, seat, identity });
     }
 
     fn close(&mut self, id: usize) {

@@ -26,10 +26,13 @@ pub(super) fn authority(settings: &Settings) -> Result<Option<Authority>, Failur
     let password_database = settings.sasl.then(|| env::var_os(PASSWORD_DATABASE)).flatten();
     let password_database = password_database.map(PathBuf::from).map(absolute);
     if users_file.is_none() && auth_file.is_none() && password_database.is_none() {
-        return match settings.sasl {
-            true => Err(refused(format_args!("-S: there are no users; give --users or set {PASSWORD_DATABASE}"))),
-            false => Ok(None),
-        };
+        if settings.sasl {
+            return Err(refused(format_args!("-S: there are no users; give --users or set {PASSWORD_DATABASE}")));
+        }
+        if settings.unix_peer_credentials {
+            return Err(refused("--unix-peer-credentials: there are no users; give --users"));
+        }
+        return Ok(None);
     }
     if settings.udp_port != 0 {
         return Err(refused("logins do not go with UDP; take -U away"));

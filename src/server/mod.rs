@@ -2,12 +2,14 @@
 //!
 //! The order of the start, and why:
 //! 1. limits, while the process may still raise them;
-//! 2. the user is looked up, and ports are bound while they may be below 1024 and the terminal sees the errors;
+//! 2. the user is looked up, and ports are bound while they may be below 1024 and the terminal sees the errors; a Unix
+//!    socket that is to be given away is made while it may be;
 //! 3. fork into the background (`-d`), before there are threads, which would not survive it;
-//! 4. privileges are dropped; what follows belongs to the user served as: locked memory, the Unix socket;
+//! 4. privileges are dropped; what follows belongs to the user served as: locked memory, else the Unix socket;
 //! 5. signals, items of the last server (`-e`), then threads: workers first, then the accept thread;
 //! 6. port file and pid file: when they exist, the server serves;
-//! 7. the launching process of `-d` is let go with exit status 0.
+//! 7. the launching process of `-d` is let go with exit status 0;
+//! 8. system calls that only the start needs are given up (`-o drop_privileges`), by all threads at once.
 
 mod failure;
 mod logins;
@@ -39,6 +41,7 @@ use crate::shared::{Doors, Shared};
 use crate::sys::daemon::{self, Daemon, Keep};
 use crate::sys::huge_pages;
 use crate::sys::memory_file::MemoryFile;
+use crate::sys::owner::OwnerNames;
 use crate::sys::pid_file::{self, AtExit, PidFile};
 use crate::tls::Tls;
 
@@ -78,12 +81,17 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     privileges::raise_limits(&settings)?;
     let user = privileges::user_to_become(&settings)?;
     let (mut listeners, udp_listeners) = bind_network(&settings)?;
+    let gives_away = settings.unix_owner.is_some();
+    let mut unix_socket = if gives_away { bind_unix(&settings, &mut listeners)? } else { None };
     let daemon = fork_if_asked(&settings)?;
     privileges::drop_to(user.as_ref(), &settings)?;
+    privileges::give_up_rest(&settings);
     if settings.lock_memory {
         privileges::lock_memory();
     }
-    let unix_socket = bind_unix(&settings, &mut listeners)?;
+    if !gives_away {
+        unix_socket = bind_unix(&settings, &mut listeners)?;
+    }
     if listeners.is_empty() && udp_listeners.is_empty() {
         // As in memcached it serves all the same.
         log::warn!("nobody can connect: -p 0 takes the only listener away; pass -p, -U or -s");
@@ -96,7 +104,7 @@ fn start(settings: Settings) -> Result<Running, Failure> {
         privileges::hide_memory(&settings);
     }
     listen::warn_if_exposed(&listeners, authority.is_some(), &settings.tls);
-    udp::warn_if_exposed(&udp_listeners);
+    udp::warn_if_exposed(&udp_listeners, &settings);
     let signals = Signals::install()
         .map_err(|error| Failure::new(exit_status::OS_ERROR, format_args!("cannot handle signals: {error}")))?;
 
@@ -121,6 +129,7 @@ fn start(settings: Settings) -> Result<Running, Failure> {
             Failure::new(exit_status::FAILURE, format_args!("cannot detach from the terminal: {error}"))
         })?;
     }
+    privileges::confine(settings)?;
     Ok(Running { threads, shared, signals, memory_file, unix_socket, pid_file })
 }
 
@@ -203,7 +212,10 @@ fn bind_network(settings: &Settings) -> Result<(Vec<Listener>, Vec<UdpListener>)
 
 fn bind_unix(settings: &Settings, listeners: &mut Vec<Listener>) -> Result<Option<SocketFile>, Failure> {
     let Some(path) = &settings.unix_socket else { return Ok(None) };
-    let (socket, file) = unix_socket::bind(path, settings.unix_mask, settings.listen_backlog)
+    let owner = settings.unix_owner.as_ref().map(OwnerNames::find).transpose().map_err(|why| {
+        Failure::new(exit_status::NO_USER, format_args!("{why}; pass one that exists with --unix-owner"))
+    })?;
+    let (socket, file) = unix_socket::bind(path, settings.unix_mask, owner, settings.listen_backlog)
         .map_err(|error| Failure::new(exit_status::OS_ERROR, error))?;
     listeners.push(Listener {
         socket: ListenSocket::Unix(socket, path.clone()),

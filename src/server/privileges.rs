@@ -1,10 +1,13 @@
 //! Limits and the change of user at start: what a privileged process does before it becomes an ordinary one.
 
+use rustix::thread::CapabilitySet;
+
 use super::failure::Failure;
 use crate::exit_status;
 use crate::settings::Settings;
-use crate::sys::limits;
+use crate::sys::sandbox::{self, Needs};
 use crate::sys::user::{self, User};
+use crate::sys::{limits, privileges};
 
 /// Raises the limits that `-c`, `-r` and `-k` need.
 pub(super) fn raise_limits(settings: &Settings) -> Result<(), Failure> {
@@ -70,6 +73,36 @@ pub(super) fn drop_to(user: Option<&User>, settings: &Settings) -> Result<(), Fa
         log::warn!("no core files after the change of user: {error}");
     }
     Ok(())
+}
+
+/// Gives up what is left of the rights it was started with. One that serves as root keeps them: it was warned.
+pub(super) fn give_up_rest(settings: &Settings) {
+    if let Err(error) = privileges::forbid_new() {
+        log::warn!("cannot forbid new privileges: {error}");
+    }
+    if user::is_root() {
+        return;
+    }
+    // Memory that is locked as it is mapped, later on, needs this where the limit is finite.
+    let kept = if settings.lock_memory { CapabilitySet::IPC_LOCK } else { CapabilitySet::empty() };
+    if let Err(error) = privileges::drop_capabilities(kept) {
+        log::warn!("cannot give up capabilities: {error}");
+    }
+}
+
+/// Has the kernel refuse system calls that serving does not need, if `-o drop_privileges` asks for it. To be called
+/// when all is set up.
+pub(super) fn confine(settings: &Settings) -> Result<(), Failure> {
+    if !settings.drop_privileges {
+        return Ok(());
+    }
+    let needs = Needs {
+        user_database: settings.unix_peer_credentials,
+        removes_files: settings.unix_socket.is_some() || settings.pid_file.is_some() || settings.memory_file.is_some(),
+        memory_file: settings.memory_file.is_some(),
+    };
+    sandbox::confine(needs)
+        .map_err(|error| Failure::new(exit_status::OS_ERROR, format_args!("-o drop_privileges: {error}; go without")))
 }
 
 /// Keeps credentials out of core files, unless `-r` asks for these.

@@ -1,4 +1,5 @@
-//! `stats`: the 93 lines that memcached 1.6.45 sends by default, with its names and in its order.
+//! `stats`: the 93 lines that memcached 1.6.45 sends by default, with its names and in its order. Lines of our own come
+//! behind them, and only where a flag of our own asks for what they count.
 //!
 //! Where we have nothing of the kind (response objects, LRU juggling), the line is there and stays 0.
 
@@ -57,9 +58,13 @@ pub fn reset(shared: &Shared) {
             count.store(0, Ordering::Relaxed);
         }
     }
-    for count in
-        [&connections.total, &connections.rejected, &connections.listen_disabled, &connections.listen_disabled_us]
-    {
+    for count in [
+        &connections.total,
+        &connections.rejected,
+        &connections.rejected_per_address,
+        &connections.listen_disabled,
+        &connections.listen_disabled_us,
+    ] {
         count.store(0, Ordering::Relaxed);
     }
     shared.crawler.reset_starts();
@@ -79,6 +84,7 @@ pub fn general(shared: &Shared, now: Seconds) -> Stats {
     memory(&mut stats, shared, &sums);
     items(&mut stats, shared, &sums);
     tls(&mut stats, shared, now);
+    ours(&mut stats, shared);
     stats
 }
 
@@ -223,5 +229,11 @@ fn items(stats: &mut Stats, shared: &Shared, sums: &Sums) {
         for name in ["direct_reclaims", "lru_bumps_dropped"] {
             stats.add(name, 0);
         }
+    }
+}
+
+fn ours(stats: &mut Stats, shared: &Shared) {
+    if shared.limits.are_set() {
+        stats.add("rejected_per_address", shared.connections.rejected_per_address.load(Ordering::Relaxed));
     }
 }

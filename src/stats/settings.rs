@@ -39,7 +39,7 @@ pub fn all(shared: &Shared) -> Stats {
         ProtocolChoice::Binary => "binary",
     };
     stats.add("binding_protocol", protocol);
-    stats.add_flag("auth_enabled_sasl", settings.sasl);
+    stats.add_flag("auth_enabled_sasl", shared.authority.is_some());
     stats.add("auth_enabled_ascii", path(&settings.auth_file, "no"));
     stats.add("item_size_max", settings.item_size_max_bytes);
     stats.add_flag("maxconns_fast", settings.maxconns_fast);

@@ -230,3 +230,38 @@ impl Shard {
         self.slabs.page_of(item).note_expiry(expiry);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, Outcome, Put, Store};
+    use super::*;
+    use crate::clock::{NEVER, START};
+    use crate::command::Mode;
+
+    /// One more and the count would be 0: memory that is still being sent would be given away. In memcached it was,
+    /// CVE-2018-1000127 and, by the binary protocol, up to 1.6.42.
+    #[test]
+    fn pins_are_refused_before_their_count_overflows() {
+        let store = Store::new(Config::new(16 << 20, 1)).expect("address space");
+        let set = |value: &[u8]| {
+            let put = Put { key: b"k", client_flags: 0, expiry: NEVER, mode: Mode::Set };
+            assert!(matches!(store.put(&put, value, START), Outcome::Stored { .. }));
+        };
+        let pin = || store.fetch(b"k", &Fetch::GET, START, |found| found.pin(End::Crlf)).expect("it is there");
+        set(b"first");
+        let pins: Vec<Pinned> = std::iter::from_fn(pin).take(usize::from(u16::MAX)).collect();
+        assert_eq!(pins.len(), usize::from(u16::MAX));
+        assert!(pin().is_none());
+        let mut copied = Vec::new();
+        store.fetch(b"k", &Fetch::GET, START, |found| found.copy_to(&mut copied, End::Crlf)).expect("still there");
+        assert_eq!(copied, b"first\r\n");
+        // What is pinned outlives the item, and the newcomer of that key has pins of its own.
+        set(b"other");
+        assert!(pin().is_some());
+        let mut slices = Vec::new();
+        assert!(pins[9].gather(&mut slices, 9));
+        assert!(slices.iter().flat_map(|slice| slice.iter()).eq(b"first\r\n"));
+        drop(pins);
+        assert!(pin().is_some());
+    }
+}

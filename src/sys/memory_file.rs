@@ -3,6 +3,7 @@
 //! ```text
 //! PATH        64 KiB: 16 bytes of MEMORY_MARK, then nothing │ memory, mapped by the store
 //! PATH.meta   16 bytes of STATE_MARK │ what the store said at its end
+//! PATH.meta.tmp  the same before it is whole; empty while a server runs
 //! ```
 //! The state exists only while no server runs: it is written as the last act of a graceful stop and removed before the
 //! next server serves. So whoever finds none knows that the memory means nothing.
@@ -35,6 +36,8 @@ pub struct MemoryFile {
     file: Arc<File>,
     path: PathBuf,
     is_new: bool,
+    /// What is to be the state, still empty: a confined process (`-o drop_privileges`) opens nothing to write.
+    unfinished: File,
 }
 
 impl MemoryFile {
@@ -61,7 +64,13 @@ impl MemoryFile {
                 return Err(io::Error::other("it holds something else; remove it or give another file"));
             }
         }
-        Ok(MemoryFile { file: Arc::new(file), path, is_new })
+        let unfinished_path = unfinished_path(&path);
+        match fs::remove_file(&unfinished_path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(explain_state(error)),
+            _ => {}
+        }
+        let unfinished = options().create_new(true).open(unfinished_path).map_err(explain_state)?;
+        Ok(MemoryFile { file: Arc::new(file), path, is_new, unfinished })
     }
 
     /// The file itself, its first [`HEADER_BYTES`] not to be touched.
@@ -115,27 +124,17 @@ impl MemoryFile {
         Ok(Some(state))
     }
 
-    /// Writes the state for the next server: under another name first, so that it is there whole or not at all.
+    /// Writes the state for the next server: under another name first, so that it is there whole or not at all. To be
+    /// called once.
     ///
     /// # Errors
     /// When it cannot be written; no state is there then.
     pub fn write_state(&self, state: &[u8]) -> io::Result<()> {
-        let path = self.state_path();
-        let temporary = path.with_added_extension("tmp");
-        match fs::remove_file(&temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let written = options().create_new(true).open(&temporary).and_then(|mut file| {
-            file.write_all(STATE_MARK)?;
-            file.write_all(state)?;
-            file.sync_all()
-        });
-        if let Err(error) = written.and_then(|()| fs::rename(&temporary, &path)) {
-            // A file system that is full needs the room more than anybody needs half a state.
-            let _ = fs::remove_file(&temporary);
-            return Err(error);
-        }
+        let mut file = &self.unfinished;
+        file.write_all(STATE_MARK)?;
+        file.write_all(state)?;
+        file.sync_all()?;
+        fs::rename(unfinished_path(&self.path), self.state_path())?;
         self.sync_directory()
     }
 
@@ -146,6 +145,17 @@ impl MemoryFile {
     fn sync_directory(&self) -> io::Result<()> {
         File::open(self.path.parent().unwrap_or(Path::new("/")))?.sync_all()
     }
+}
+
+impl Drop for MemoryFile {
+    fn drop(&mut self) {
+        // Not there any more when the state was written.
+        let _ = fs::remove_file(unfinished_path(&self.path));
+    }
+}
+
+fn unfinished_path(path: &Path) -> PathBuf {
+    path.with_added_extension("meta.tmp")
 }
 
 /// For reading and writing, of this user alone, through no link.
@@ -228,14 +238,19 @@ mod tests {
         let path = directory.path().join("memory");
         let memory = MemoryFile::open(&path).unwrap();
         assert_eq!(memory.take_state(100).unwrap(), None);
-        fs::write(path.with_added_extension("meta.tmp"), "left by a server that was killed here").unwrap();
         memory.write_state(b"state").unwrap();
+        drop(memory);
+        fs::write(path.with_added_extension("meta.tmp"), "left by a server that was killed here").unwrap();
+        let memory = MemoryFile::open(&path).unwrap();
         assert_eq!(fs::metadata(path.with_added_extension("meta")).unwrap().mode() & 0o7777, 0o600);
         assert_eq!(memory.take_state(100).unwrap().as_deref(), Some(&b"state"[..]));
         assert_eq!(memory.take_state(100).unwrap(), None);
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
         memory.write_state(b"state").unwrap();
+        drop(memory);
+        let memory = MemoryFile::open(&path).unwrap();
         assert_eq!(memory.take_state(2).unwrap().as_deref(), Some(&b"st"[..]));
+        drop(memory);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing unfinished is left");
     }
 
     #[test]

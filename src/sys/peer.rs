@@ -1,7 +1,9 @@
-//! Addresses of sockets, by descriptor, in the words of memcached's `stats conns`.
+//! The ends of sockets: addresses by descriptor, in the words of memcached's `stats conns`, and who holds the other end
+//! of a Unix socket.
 #![allow(unsafe_code)]
 
-use std::os::fd::BorrowedFd;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use socket2::{SockAddr, SockRef, Type};
 
@@ -14,6 +16,30 @@ pub fn local_address(fd: i32) -> Option<String> {
 pub fn remote_address(fd: i32) -> Option<String> {
     with_socket(fd, |socket| Some(text(&socket.peer_addr().ok()?, socket.r#type().ok()?)))
 }
+
+/// The number of the user that the process at the other end of a Unix socket had when it connected. `None` for a user
+/// who has no number here, because the process is in a user namespace that is not below ours.
+///
+/// # Errors
+/// When `socket` is none, or not connected.
+pub fn peer_user(socket: impl AsFd) -> io::Result<Option<u32>> {
+    // Not rustix' `socket_peercred`: its process number cannot be 0, which the kernel says of a process in another
+    // namespace.
+    let mut credentials = libc::ucred { pid: 0, uid: UNMAPPED_USER, gid: 0 };
+    let mut len = size_of::<libc::ucred>() as libc::socklen_t;
+    let (fd, into) = (socket.as_fd().as_raw_fd(), (&raw mut credentials).cast());
+    // SAFETY: the descriptor is open for as long as `socket` is borrowed, and `into` has room for the `len` bytes that
+    // the kernel writes at most; any bytes are a valid `ucred`.
+    let result = unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_PEERCRED, into, &raw mut len) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok((credentials.uid != UNMAPPED_USER).then_some(credentials.uid))
+}
+
+/// What the kernel says of users who have no number here (/proc/sys/kernel/overflowuid, unless somebody changed it).
+/// Many systems call it nobody.
+const UNMAPPED_USER: u32 = 65_534;
 
 fn with_socket<R>(fd: i32, ask: impl FnOnce(SockRef<'_>) -> Option<R>) -> Option<R> {
     if fd < 0 {
@@ -43,7 +69,16 @@ fn text(address: &SockAddr, kind: Type) -> String {
 mod tests {
     use super::*;
     use std::net::{TcpListener, TcpStream, UdpSocket};
-    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn the_kernel_knows_who_is_at_the_other_end() {
+        let (one, other) = UnixStream::pair().expect("sockets");
+        for socket in [one, other] {
+            assert_eq!(peer_user(&socket).expect("connected"), Some(rustix::process::geteuid().as_raw()));
+        }
+        assert!(peer_user(std::fs::File::open("/dev/null").expect("it is there")).is_err());
+    }
 
     #[test]
     fn addresses_are_told_as_memcached_does() {

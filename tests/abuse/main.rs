@@ -10,6 +10,8 @@ mod idle_timeout;
 mod lengths;
 mod lines;
 mod peers;
+mod published_binary;
+mod published_text;
 mod stand;
 mod statistics;
 mod stop;

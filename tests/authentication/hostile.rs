@@ -27,6 +27,16 @@ fn malformed_scram_ends_the_handshake_and_nothing_else() {
     admin.expect_line("MN");
 }
 
+/// A page that a browser shows can have it send such a request; the body must not be taken for lines of ours.
+#[test]
+fn a_browser_cannot_be_made_to_log_in() {
+    let server = Users::usual().serve(&[]);
+    let mut client = server.connect();
+    client.send("POST / HTTP/1.1\r\nHost: cache\r\nContent-Length: 40\r\n\r\n");
+    log_in_by_set(&mut client, "app", PASSWORD);
+    client.expect_closed();
+}
+
 #[test]
 fn unknown_users_get_the_same_salt_each_time() {
     let server = Users::usual().serve(&[]);

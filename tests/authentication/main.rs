@@ -4,8 +4,10 @@
 mod binary;
 #[path = "../common/mod.rs"]
 mod common;
+mod external;
 mod hostile;
 mod memcached_files;
+mod published;
 mod reload;
 mod rights;
 mod stand;

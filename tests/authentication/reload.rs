@@ -48,6 +48,32 @@ fn a_broken_file_keeps_the_users_and_names_the_line() {
     expect_login(&server, "app", PASSWORD, "STORED");
 }
 
+/// It can take as long as its reader wants.
+#[test]
+fn a_dump_ends_when_its_reader_is_no_administrator_any_more() {
+    const ITEMS: usize = 100_000;
+    let users = Users::usual();
+    let server = users.serve(&["-v", "-m", "256"]);
+    let mut admin = text_client(&server, "admin");
+    let key = |number: usize| format!("{number:0>200}");
+    let sets: String = (0..ITEMS).map(|number| format!("set {} 0 0 1 noreply\r\nx\r\n", key(number))).collect();
+    admin.send(sets + "mn\r\n");
+    admin.expect_line("MN");
+    admin.send_line("lru_crawler metadump all");
+    admin.expect_line("OK");
+    users.passwd(&["rights", "admin", "--rights", "read,write"], "");
+    reload(&server, "users read again");
+    let mut told = 0;
+    while let Some(line) = admin.next_line() {
+        assert!(line.starts_with(b"key="), "{}", line.escape_ascii());
+        told += 1;
+    }
+    assert!(told < ITEMS, "all of it was told");
+    let mut admin = text_client(&server, "admin");
+    admin.send_line("lru_crawler metadump all");
+    admin.expect_line("CLIENT_ERROR unauthorized");
+}
+
 #[test]
 fn whoever_is_gone_is_put_out() {
     let users = Users::usual();

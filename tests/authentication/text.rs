@@ -76,6 +76,28 @@ fn a_line_without_an_end_closes_the_connection() {
     client.expect_closed();
 }
 
+/// Its message goes with it, so that what follows is understood.
+#[test]
+fn a_login_line_is_no_longer_than_others() {
+    let server = Users::usual().serve(&[]);
+    let mut client = server.connect();
+    let token = format!("app {PASSWORD}");
+    let line_of = |bytes: usize, start: &str| {
+        let blanks = " ".repeat(bytes - start.len() - "31\r\n".len());
+        format!("{start}{blanks}{}\r\n", token.len())
+    };
+    for start in ["set a 0 0 ", "ms any ", "sasl auth PLAIN ", "sasl auth "] {
+        client.send(line_of(2049, start) + &token + "\r\n");
+        client.expect_line("CLIENT_ERROR bad command line format");
+    }
+    client.send(line_of(2048, "set a 0 0 ") + &token + "\r\n");
+    client.expect_line("STORED");
+    client.send(line_of(4096, "sasl auth PLAIN ") + &token + "\r\n");
+    client.expect_line("CLIENT_ERROR bad command line format");
+    client.send_line("get k");
+    client.expect_line("END");
+}
+
 #[test]
 fn sasl_in_words_lists_and_logs_in_by_plain() {
     let server = Users::usual().serve(&[]);
@@ -107,6 +129,37 @@ fn sasl_in_words_does_scram() {
     }
 }
 
+/// What was said in a login by SCRAM-SHA-256, as the page writes it. Nonces, salts and what comes of them differ from
+/// one login to the next, their lengths do not.
+#[test]
+fn the_example_of_the_page_is_a_login() {
+    let server = Users::usual().serve(&[]);
+    let mut client = server.connect();
+    client.send_line("sasl mech");
+    let mut said = format!("> sasl mech\n< {}\n", String::from_utf8(client.line()).expect("words").trim_end());
+    let mut session = scram("SCRAM-SHA-256", "app", PASSWORD);
+    let (mut message, mut mechanism) = (answer(&mut session, None), Some("SCRAM-SHA-256"));
+    loop {
+        let name = mechanism.map(|name| format!("{name} ")).unwrap_or_default();
+        said += &format!("> sasl auth {name}{}\n> {}\n", message.len(), String::from_utf8_lossy(&message));
+        let (word, challenge) = sasl_words(&mut client, mechanism.take(), &message);
+        if word != "SASL_CONTINUE" {
+            said += &format!("< {word}\n");
+            break;
+        }
+        said += &format!("< SASL_CONTINUE {}\n< {}\n", challenge.len(), String::from_utf8_lossy(&challenge));
+        message = answer(&mut session, Some(&challenge));
+    }
+    let page = include_str!("../../docs/authentication.md").split_once("### SASL over text").expect("its heading").1;
+    let example = page.split("```").nth(1).and_then(|block| block.strip_prefix("text\n")).expect("an example");
+    let shape = |text: &str| -> Vec<_> {
+        let words =
+            |line: &str| ["> sasl", "< SASL"].iter().any(|start| line.starts_with(start)).then(|| line.to_owned());
+        text.lines().map(|line| (words(line), line.trim_end().len())).collect()
+    };
+    assert_eq!(shape(&said), shape(example), "was said:\n{said}");
+}
+
 #[test]
 fn sasl_in_words_refuses_what_is_out_of_order() {
     let server = Users::usual().serve(&[]);
@@ -136,6 +189,16 @@ fn after_a_login_another_user_may_log_in() {
     assert_eq!(sasl_words(&mut client, Some("PLAIN"), &plain("admin", "wrong")).0, "AUTH_ERROR authentication failure");
     client.send_line("get k");
     client.expect_line("CLIENT_ERROR unauthenticated");
+}
+
+#[test]
+fn settings_tell_that_sasl_is_there() {
+    let server = Users::usual().serve(&[]);
+    let mut client = text_client(&server, "app");
+    assert_eq!(client.statistic("settings", "auth_enabled_sasl").as_deref(), Some("yes"));
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    assert_eq!(client.statistic("settings", "auth_enabled_sasl").as_deref(), Some("no"));
 }
 
 /// arcus-memcached says so, and a client that logs in needs no other setting for a server without users.

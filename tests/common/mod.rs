@@ -10,6 +10,7 @@
 #![allow(dead_code, unused_imports)]
 
 mod client;
+pub(crate) mod neighbours;
 pub(crate) mod packet;
 mod server;
 mod transcript;

@@ -5,5 +5,6 @@ mod certificates;
 #[path = "../common/mod.rs"]
 mod common;
 mod handshakes;
+mod logins;
 mod serving;
 mod stand;

@@ -10,8 +10,9 @@ use zeroize::Zeroizing;
 
 use super::name::{check_authzid, prepare, unescape};
 use super::session::{Outcome, Session, Verdict};
-use super::shape::{self, ClientFinal, ClientFirst};
+use super::shape::{self, Binding, ClientFinal, ClientFirst};
 use super::{Claim, MESSAGE_MAX, Mechanism, Step, Why};
+use crate::auth::client::Client;
 use crate::auth::user::{Identity, Proof, User, Users};
 use crate::auth::verifier::{Hash, Verifier};
 
@@ -20,7 +21,10 @@ pub struct Handshake {
     mechanism: Mechanism,
     users: Arc<Users>,
     secret: Zeroizing<[u8; 32]>,
-    /// Who SCRAM's first message says the client is.
+    /// Who the client is by its transport's word.
+    external: Option<Arc<str>>,
+    binding: Binding,
+    /// Who SCRAM's first message says the client is, or EXTERNAL lets it be.
     name: Option<String>,
     state: State,
 }
@@ -47,7 +51,7 @@ struct Exchange {
     hash: Hash,
     /// `None` for somebody who does not exist, who gets the challenge of a record that nobody can prove.
     user: Option<Arc<User>>,
-    gs2_header: Vec<u8>,
+    cbind_input: Vec<u8>,
     client_first_bare: Vec<u8>,
     server_first: Vec<u8>,
 }
@@ -62,17 +66,25 @@ impl fmt::Debug for Handshake {
 impl Handshake {
     /// Begins a login. `users` is the table of this moment; `secret` keys the challenges for users who do not exist,
     /// so that they are the same each time, and should last longer than the process.
-    pub fn begin(mechanism: Mechanism, users: Arc<Users>, secret: &[u8; 32]) -> Handshake {
+    /// `client.channel_binding` is there only where a mechanism that uses it was offered.
+    pub fn begin(mechanism: Mechanism, users: Arc<Users>, secret: &[u8; 32], client: &Client) -> Handshake {
+        let binding = match client.channel_binding {
+            Some(data) if mechanism.binds_channel() => Binding::Used(data),
+            Some(_) => Binding::NotUsed,
+            None => Binding::Absent,
+        };
         Handshake {
             mechanism,
             users,
             secret: Zeroizing::new(*secret),
+            external: client.external.clone(),
+            binding,
             name: None,
             state: State::Start { asked: false },
         }
     }
 
-    /// Who the client has said it is, where it did so before its proof.
+    /// Who the client is said to be, where that was known before its proof.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
@@ -97,12 +109,13 @@ impl Handshake {
 
     fn advance(&mut self, state: State, message: Option<&[u8]>) -> Result<(State, Step), Why> {
         match (state, message) {
-            (State::Start { asked: false }, None) if self.mechanism != Mechanism::Login => {
-                Ok((State::Start { asked: true }, Step::Challenge(Vec::new())))
-            }
-            (State::Start { asked: false }, None) => {
-                Ok((State::LoginName(login()?), Step::Challenge(b"Username:".to_vec())))
-            }
+            (State::Start { asked: false }, None) => match self.mechanism {
+                // An empty message and none look the same here. Who sends nothing wants to be itself, and has no further
+                // message to answer a challenge with.
+                Mechanism::External => self.vouched_for(b""),
+                Mechanism::Login => Ok((State::LoginName(login()?), Step::Challenge(b"Username:".to_vec()))),
+                _ => Ok((State::Start { asked: true }, Step::Challenge(Vec::new()))),
+            },
             (State::Start { .. }, Some(message)) => self.first(message),
             (State::LoginName(session), Some(message)) => login_name(session, message),
             (State::LoginPassword(session), Some(message)) => {
@@ -121,31 +134,43 @@ impl Handshake {
             return self.challenge(hash, message);
         }
         match self.mechanism {
+            Mechanism::External => return self.vouched_for(message),
             // rsasl asks for the name whatever the first message is.
             Mechanism::Login => return login_name(login()?, message),
             Mechanism::OAuthBearer => shape::check_oauth_bearer(message)?,
             _ => shape::check_plain(message)?,
         }
-        self.secret_sent(Session::begin(self.mechanism, None).ok_or(Why::Broken)?, message)
+        self.secret_sent(Session::begin(self.mechanism, None, None).ok_or(Why::Broken)?, message)
+    }
+
+    /// Logs in who the transport says the client is, and nobody else. `authzid` is who the client wants to be, if it
+    /// says so. The name counts as it is: prepared, it could become somebody else's.
+    fn vouched_for(&mut self, authzid: &[u8]) -> Result<(State, Step), Why> {
+        let name = self.external.take().ok_or(Why::OutOfOrder)?;
+        self.name = Some(name.to_string());
+        check_authzid(Some(authzid), &name)?;
+        let user = self.users.by_name.get(&*name).ok_or(Why::UnknownUser)?;
+        Ok((State::Over, Step::Granted(user.identity(Proof::External))))
     }
 
     /// The challenge to SCRAM's first message.
     fn challenge(&mut self, hash: Hash, message: &[u8]) -> Result<(State, Step), Why> {
-        let first = ClientFirst::parse(message)?;
+        let first = ClientFirst::parse(message, &self.binding)?;
         self.name = Some(first.name.to_string());
         // Made for everybody, so that time does not tell who exists.
         let fake = Verifier::fake(&self.secret, &first.name, self.users.iterations);
         let user = self.users.by_name.get(&*first.name);
         let user = user.filter(|user| user.passwords.first().is_some_and(|newest| newest.record(hash).is_some()));
         let verifier = user.map_or(&fake, |user| &user.passwords[0]);
-        let session = Session::begin(self.mechanism, verifier.record(hash).cloned()).ok_or(Why::Broken)?;
+        let session =
+            Session::begin(self.mechanism, verifier.record(hash).cloned(), self.binding.data()).ok_or(Why::Broken)?;
         match session.step(Some(message)) {
             Outcome::Running(session, server_first) => {
                 let exchange = Exchange {
                     session,
                     hash,
                     user: user.cloned(),
-                    gs2_header: first.gs2_header.to_vec(),
+                    cbind_input: [first.gs2_header, self.binding.data().unwrap_or_default()].concat(),
                     client_first_bare: first.bare.to_vec(),
                     server_first: server_first.clone(),
                 };
@@ -186,7 +211,7 @@ impl Handshake {
 
 /// A session of LOGIN that waits for the name. rsasl's own prompts are not those of Cyrus, so they are dropped.
 fn login() -> Result<Session, Why> {
-    match Session::begin(Mechanism::Login, None).ok_or(Why::Broken)?.step(None) {
+    match Session::begin(Mechanism::Login, None, None).ok_or(Why::Broken)?.step(None) {
         Outcome::Running(session, _) => Ok(session),
         _ => Err(Why::Broken),
     }
@@ -205,7 +230,7 @@ impl Exchange {
     /// Checks the proof against each of the user's passwords.
     fn finish(self, message: &[u8]) -> Result<(State, Step), Why> {
         let nonce = shape::server_nonce(&self.server_first).ok_or(Why::Broken)?;
-        let last = ClientFinal::parse(message, &self.gs2_header, nonce, self.hash.key_bytes())?;
+        let last = ClientFinal::parse(message, &self.cbind_input, nonce, self.hash.key_bytes())?;
         let auth_message = [&self.client_first_bare, &*self.server_first, last.without_proof].join(&b',');
         let (user, verifier, server_final) = match (self.session.step(Some(message)), self.user) {
             (Outcome::Finished(Verdict::Proven, reply), Some(user)) => (user, 0, reply),
@@ -223,12 +248,7 @@ impl Exchange {
             (_, None) => return Err(Why::UnknownUser),
             (Outcome::Finished(..), _) => return Err(Why::Broken),
         };
-        let identity = Identity {
-            name: (*user.name).into(),
-            proof: Proof::Password(user.passwords[verifier].fingerprint()),
-            rights: Arc::clone(&user.rights),
-            counts: Arc::clone(&user.counts),
-        };
+        let identity = user.identity(Proof::Password(user.passwords[verifier].fingerprint()));
         Ok((State::Proven(identity), Step::Challenge(server_final)))
     }
 }

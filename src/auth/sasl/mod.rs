@@ -26,6 +26,12 @@ pub const MESSAGE_MAX: usize = 16 << 10;
 /// How a client logs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mechanism {
+    /// RFC 4422 appendix A.
+    External,
+    /// The next one with channel binding (RFC 5802 section 6), as the following ones.
+    ScramSha512Plus,
+    /// RFC 7677.
+    ScramSha256Plus,
     /// draft-melnikov-scram-sha-512.
     ScramSha512,
     /// RFC 7677.
@@ -43,6 +49,9 @@ pub enum Mechanism {
 impl Mechanism {
     /// All of them, the strongest first.
     pub const ALL: &[Mechanism] = &[
+        Mechanism::External,
+        Mechanism::ScramSha512Plus,
+        Mechanism::ScramSha256Plus,
         Mechanism::ScramSha512,
         Mechanism::ScramSha256,
         Mechanism::ScramSha1,
@@ -52,14 +61,17 @@ impl Mechanism {
     ];
 
     /// Those that are offered unless the operator says otherwise: all but LOGIN, which PLAIN replaces.
-    pub const DEFAULT: &[Mechanism] = Mechanism::ALL.split_at(5).0;
+    pub const DEFAULT: &[Mechanism] = Mechanism::ALL.split_at(8).0;
 
     /// The name as it is on the wire.
     pub fn name(self) -> &'static str {
         match self {
+            Mechanism::External => "EXTERNAL",
             Mechanism::OAuthBearer => "OAUTHBEARER",
             Mechanism::Plain => "PLAIN",
             Mechanism::Login => "LOGIN",
+            Mechanism::ScramSha512Plus => "SCRAM-SHA-512-PLUS",
+            Mechanism::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
             Mechanism::ScramSha512 => Hash::Sha512.mechanism(),
             Mechanism::ScramSha256 => Hash::Sha256.mechanism(),
             Mechanism::ScramSha1 => Hash::Sha1.mechanism(),
@@ -71,18 +83,23 @@ impl Mechanism {
         Mechanism::ALL.iter().copied().find(|mechanism| mechanism.name().as_bytes().eq_ignore_ascii_case(name))
     }
 
-    /// Whether the client sends the secret itself, so that whoever reads the connection has it.
-    pub fn sends_secret(self) -> bool {
-        self.hash().is_none()
+    /// Whether a login by it can be a guess that is decided at once, by a proof.
+    pub fn is_scram(self) -> bool {
+        self.hash().is_some()
+    }
+
+    /// Whether the proof is good on this one TLS connection only, so that nobody in the middle can pass it on.
+    pub fn binds_channel(self) -> bool {
+        matches!(self, Mechanism::ScramSha512Plus | Mechanism::ScramSha256Plus)
     }
 
     /// The hash of a SCRAM mechanism.
     fn hash(self) -> Option<Hash> {
         match self {
-            Mechanism::ScramSha512 => Some(Hash::Sha512),
-            Mechanism::ScramSha256 => Some(Hash::Sha256),
+            Mechanism::ScramSha512Plus | Mechanism::ScramSha512 => Some(Hash::Sha512),
+            Mechanism::ScramSha256Plus | Mechanism::ScramSha256 => Some(Hash::Sha256),
             Mechanism::ScramSha1 => Some(Hash::Sha1),
-            Mechanism::OAuthBearer | Mechanism::Plain | Mechanism::Login => None,
+            Mechanism::External | Mechanism::OAuthBearer | Mechanism::Plain | Mechanism::Login => None,
         }
     }
 }
@@ -92,7 +109,7 @@ impl Mechanism {
 pub enum Step {
     /// To be sent; the client's next message is wanted.
     Challenge(Vec<u8>),
-    /// The client has proven who it is, and knows that the server knows the password too.
+    /// The client is who it says it is. By SCRAM, it knows that the server knows the password too.
     Granted(Identity),
     /// A secret, to be checked on another thread: that takes milliseconds.
     Check(Claim),
@@ -138,7 +155,7 @@ impl fmt::Debug for Claim {
 pub enum Why {
     /// A message that the mechanism does not know, or a name or password that cannot be one.
     Malformed,
-    /// A message longer than [`MESSAGE_MAX`], or a name or password longer than any.
+    /// A message longer than [`MESSAGE_MAX`], a first one of SCRAM longer than any needs to be, or a name or password longer than any.
     TooLong,
     /// A message where none, or another, is due.
     OutOfOrder,
@@ -148,6 +165,8 @@ pub enum Why {
     UnknownUser,
     /// The client wants to be somebody else than it says it is.
     NotAllowed,
+    /// The client binds its login to another channel or in another way than we do, or not at all although it could.
+    ChannelBinding,
     /// The SASL library has failed.
     Broken,
 }
@@ -161,6 +180,7 @@ impl fmt::Display for Why {
             Why::BadProof => "bad_proof",
             Why::UnknownUser => "unknown_user",
             Why::NotAllowed => "not_allowed",
+            Why::ChannelBinding => "channel_binding",
             Why::Broken => "broken",
         })
     }

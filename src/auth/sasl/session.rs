@@ -7,7 +7,8 @@ use rsasl::mechanisms::oauthbearer::properties::OAuthBearerValidate;
 use rsasl::mechanisms::scram::properties::ScramStoredPassword;
 use rsasl::mechanisms::{login, plain, scram};
 use rsasl::prelude::{
-    Mechanism as Implementation, Mechname, Registry, SASLConfig, SASLServer, SessionError, Validation,
+    ChannelBindingCallback, Mechanism as Implementation, Mechname, Registry, SASLConfig, SASLServer, SessionError,
+    Validation,
 };
 use rsasl::property::{AuthId, AuthzId, OAuthBearerToken, Password};
 use rsasl::validate::{Validate, ValidationError};
@@ -17,9 +18,12 @@ use super::Mechanism;
 use crate::auth::verifier::Record;
 use crate::panics;
 
-/// All that are built in. Without a `-PLUS` one, so that rsasl lets clients say `y` (RFC 5802 section 6).
-static IMPLEMENTATIONS: &[Implementation] =
+/// Those that bind no channel. rsasl refuses clients that say `y` (RFC 5802 section 6) where the others are at hand too,
+/// offered or not.
+static UNBOUND: &[Implementation] =
     &[scram::SCRAM_SHA512, scram::SCRAM_SHA256, scram::SCRAM_SHA1, OAUTHBEARER, plain::PLAIN, login::LOGIN];
+
+static BOUND: &[Implementation] = &[scram::SCRAM_SHA512_PLUS, scram::SCRAM_SHA256_PLUS];
 
 /// What rsasl has found; the only word of success that is believed.
 pub(super) enum Verdict {
@@ -90,8 +94,17 @@ impl SessionCallback for Callback {
     }
 }
 
+/// The binding data of whatever the client names: `shape` has seen that it is what the data are of.
+struct Binding(Option<Box<[u8]>>);
+
+impl ChannelBindingCallback for Binding {
+    fn get_cb_data(&self, _: &str) -> Option<&[u8]> {
+        self.0.as_deref()
+    }
+}
+
 /// A session that wants another message.
-pub(super) struct Session(rsasl::prelude::Session<Judgement>);
+pub(super) struct Session(rsasl::prelude::Session<Judgement, Binding>);
 
 /// What has become of a session after a message.
 pub(super) enum Outcome {
@@ -106,13 +119,15 @@ pub(super) enum Outcome {
 }
 
 impl Session {
-    /// Begins one; `record` is what a SCRAM client must prove, and `None` for the mechanisms that send secrets.
-    pub(super) fn begin(mechanism: Mechanism, record: Option<Record>) -> Option<Session> {
+    /// Begins one; `record` is what a SCRAM client must prove, and `None` for the mechanisms that send secrets. `binding`
+    /// is there for those that bind the channel.
+    pub(super) fn begin(mechanism: Mechanism, record: Option<Record>, binding: Option<&[u8]>) -> Option<Session> {
         panics::contain(|| {
-            let registry = Registry::with_mechanisms(IMPLEMENTATIONS);
+            let registry = Registry::with_mechanisms(if binding.is_some() { BOUND } else { UNBOUND });
             let config = SASLConfig::builder().with_registry(registry).with_callback(Callback { record }).ok()?;
             let name = Mechname::parse(mechanism.name().as_bytes()).ok()?;
-            SASLServer::<Judgement>::new(config).start_suggested(name).ok().map(Session)
+            let binding = Binding(binding.map(Box::from));
+            SASLServer::<Judgement, Binding>::with_cb(config, binding).start_suggested(name).ok().map(Session)
         })
         .flatten()
     }

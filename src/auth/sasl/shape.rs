@@ -11,7 +11,39 @@ use super::name::{self, prepare};
 use crate::auth::prepare::PASSWORD_BYTES_MAX;
 use crate::auth::user::NAME_MAX;
 
-/// A client-first-message of SCRAM (RFC 5802 section 7) without channel binding.
+/// The longest client-first-message of SCRAM in bytes: two names of [`NAME_MAX`] whose every byte is escaped, and some
+/// hundred bytes of nonce. Several copies of it are kept until the proof comes, for clients that nobody knows yet.
+pub(super) const CLIENT_FIRST_MAX: usize = 2 << 10;
+
+/// What a client has to say of channel binding in SCRAM (RFC 5802 section 6).
+#[derive(Clone, Debug)]
+pub(super) enum Binding {
+    /// That it binds its login to the channel that these bytes tell from others.
+    Used([u8; 32]),
+    /// That it does not support it. If it does, and believes that we do not, somebody has changed what we offered.
+    NotUsed,
+    /// That it does not support it, or believes that we do not, and rightly so.
+    Absent,
+}
+
+impl Binding {
+    /// The binding data.
+    pub(super) fn data(&self) -> Option<&[u8]> {
+        if let Binding::Used(data) = self { Some(data) } else { None }
+    }
+
+    fn check(&self, flag: &[u8]) -> Result<(), Why> {
+        match (flag, self) {
+            (b"p=tls-exporter", Binding::Used(_)) => Ok(()),
+            (b"n", Binding::NotUsed | Binding::Absent) => Ok(()),
+            (b"y", Binding::Absent) => Ok(()),
+            (b"n" | b"y" | [b'p', b'=', ..], _) => Err(Why::ChannelBinding),
+            _ => Err(Why::Malformed),
+        }
+    }
+}
+
+/// A client-first-message of SCRAM (RFC 5802 section 7).
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ClientFirst<'a> {
     /// Up to and with the second comma.
@@ -24,10 +56,13 @@ pub(super) struct ClientFirst<'a> {
 
 impl<'a> ClientFirst<'a> {
     /// Reads one, and checks that the authorization identity is the user's own.
-    pub(super) fn parse(message: &'a [u8]) -> Result<ClientFirst<'a>, Why> {
+    pub(super) fn parse(message: &'a [u8], binding: &Binding) -> Result<ClientFirst<'a>, Why> {
+        if message.len() > CLIENT_FIRST_MAX {
+            return Err(Why::TooLong);
+        }
         let parts: Vec<&[u8]> = message.splitn(5, |byte| *byte == b',').collect();
-        // `y` is right as long as no mechanism with channel binding is offered, `p=` never.
-        let [b"n" | b"y", authzid, user, nonce] = parts[..] else { return Err(Why::Malformed) };
+        let [flag, authzid, user, nonce] = parts[..] else { return Err(Why::Malformed) };
+        binding.check(flag)?;
         let authzid = match authzid {
             b"" => None,
             _ => Some(name::unescape(attribute(authzid, b'a')?)?),
@@ -52,10 +87,11 @@ pub(super) struct ClientFinal<'a> {
 }
 
 impl<'a> ClientFinal<'a> {
-    /// Reads one that answers a challenge with this nonce, after a first message with this header.
+    /// Reads one that answers a challenge with this nonce. `cbind_input` is the first message's header, and the binding
+    /// data behind it if there is one.
     pub(super) fn parse(
         message: &'a [u8],
-        gs2_header: &[u8],
+        cbind_input: &[u8],
         nonce: &[u8],
         proof_bytes: usize,
     ) -> Result<ClientFinal<'a>, Why> {
@@ -67,7 +103,10 @@ impl<'a> ClientFinal<'a> {
         if proof.len() != proof_bytes {
             return Err(Why::Malformed);
         }
-        if binding != gs2_header || echo != nonce {
+        if binding != cbind_input {
+            return Err(Why::ChannelBinding);
+        }
+        if echo != nonce {
             return Err(Why::BadProof);
         }
         let proof_text = parts[2].len();
@@ -150,12 +189,40 @@ mod tests {
 
     #[test]
     fn a_client_first_message_is_taken_apart() {
-        let first = ClientFirst::parse(b"n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL").unwrap();
+        let first = ClientFirst::parse(b"n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL", &Binding::Absent).unwrap();
         assert_eq!(first.gs2_header, b"n,,");
         assert_eq!(first.bare, b"n=user,r=fyko+d2lbbFgONRv9qkxdawL");
         assert_eq!(first.name, "user");
-        let first = ClientFirst::parse(b"y,a=a=2Cb,n=a=2Cb,r=x").unwrap();
+        let first = ClientFirst::parse(b"y,a=a=2Cb,n=a=2Cb,r=x", &Binding::Absent).unwrap();
         assert_eq!((first.gs2_header, first.bare, &*first.name), (&b"y,a=a=2Cb,"[..], &b"n=a=2Cb,r=x"[..], "a,b"));
+        let first = ClientFirst::parse(b"p=tls-exporter,,n=user,r=x", &Binding::Used([0; 32])).unwrap();
+        assert_eq!((first.gs2_header, first.bare), (&b"p=tls-exporter,,"[..], &b"n=user,r=x"[..]));
+    }
+
+    /// RFC 5802 section 6.
+    #[test]
+    fn a_client_says_of_channel_binding_what_is_so() {
+        let bindings = [Binding::Used([0; 32]), Binding::NotUsed, Binding::Absent];
+        let (ok, refused) = (Ok(()), Err(Why::ChannelBinding));
+        for (flag, expected) in [
+            ("p=tls-exporter", [ok, refused, refused]),
+            ("n", [refused, ok, ok]),
+            ("y", [refused, refused, ok]),
+            ("p=tls-unique", [refused; 3]),
+            ("p=tls-server-end-point", [refused; 3]),
+            ("p=TLS-EXPORTER", [refused; 3]),
+            ("p=tls-exporter ", [refused; 3]),
+            ("p=", [refused; 3]),
+            ("p", [Err(Why::Malformed); 3]),
+            ("P=tls-exporter", [Err(Why::Malformed); 3]),
+            ("", [Err(Why::Malformed); 3]),
+        ] {
+            for (binding, expected) in bindings.iter().zip(expected) {
+                let message = format!("{flag},,n=user,r=x");
+                let parsed = ClientFirst::parse(message.as_bytes(), binding).map(|_| ());
+                assert_eq!(parsed, expected, "{message} {binding:?}");
+            }
+        }
     }
 
     #[test]
@@ -176,7 +243,6 @@ mod tests {
             "n,,r=a,n=u",
             "x,,n=u,r=a",
             ",,n=u,r=a",
-            "p=tls-exporter,,n=u,r=a",
             "n,,m=x,n=u,r=a",
             "n,,n=u,r=a,x=1",
             "n,,n=u,r=a,",
@@ -188,9 +254,9 @@ mod tests {
             "n,a=,n=u,r=a=,",
             "nn,,n=u,r=a",
         ] {
-            assert_eq!(ClientFirst::parse(message.as_bytes()), Err(Why::Malformed), "{message:?}");
+            assert_eq!(ClientFirst::parse(message.as_bytes(), &Binding::Absent), Err(Why::Malformed), "{message:?}");
         }
-        assert_eq!(ClientFirst::parse(b"n,a=v,n=u,r=a"), Err(Why::NotAllowed));
+        assert_eq!(ClientFirst::parse(b"n,a=v,n=u,r=a", &Binding::Absent), Err(Why::NotAllowed));
     }
 
     #[test]
@@ -217,8 +283,10 @@ mod tests {
         ] {
             assert_eq!(parse(&message), Err(Why::Malformed), "{message:?}");
         }
-        for message in [format!("c=eSws,r=abc,p={proof}"), format!("c=biws,r=abcd,p={proof}")] {
-            assert_eq!(parse(&message), Err(Why::BadProof), "{message:?}");
+        assert_eq!(parse(&format!("c=biws,r=abcd,p={proof}")), Err(Why::BadProof));
+        for binding in ["y,,", "n,a=u,", "n,,\0", "p=tls-exporter,,"] {
+            let message = format!("c={},r=abc,p={proof}", STANDARD.encode(binding));
+            assert_eq!(parse(&message), Err(Why::ChannelBinding), "{message:?}");
         }
     }
 

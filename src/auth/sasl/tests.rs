@@ -1,21 +1,28 @@
 //! Whole exchanges, most of them with rsasl's client on the other side.
 
+mod binding;
+
 use std::sync::{Arc, LazyLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rsasl::callback::{Context, Request, SessionCallback, SessionData};
-use rsasl::prelude::{Mechname, SASLClient, SASLConfig, Session, SessionError};
+use rsasl::mechanisms::scram;
+use rsasl::prelude::{ChannelBindingCallback, Mechname, Registry, SASLClient, SASLConfig, SessionError};
 use rsasl::property::{AuthId, AuthzId, OAuthBearerToken, Password};
+use rsasl::validate::NoValidation;
 
 use super::*;
+use crate::auth::client::Client;
 use crate::auth::user::{Proof, User, Users};
 use crate::auth::verifier::{Salts, Verifier};
 
 /// Fewer than are accepted from files, because rsasl's client computes them slowly.
 const ITERATIONS: u32 = 64;
 const SECRET: [u8; 32] = [7; 32];
-const SCRAM: [Mechanism; 3] = [Mechanism::ScramSha512, Mechanism::ScramSha256, Mechanism::ScramSha1];
+const BINDING: [u8; 32] = [9; 32];
+const PLUS: [Mechanism; 2] = [Mechanism::ScramSha512Plus, Mechanism::ScramSha256Plus];
+const SCRAM: [Mechanism; 5] = [PLUS[0], PLUS[1], Mechanism::ScramSha512, Mechanism::ScramSha256, Mechanism::ScramSha1];
 
 fn user(name: &str, passwords: &[&str]) -> User {
     let salts = Salts::derived(&[1; 32], name);
@@ -28,15 +35,21 @@ fn user(name: &str, passwords: &[&str]) -> User {
     }
 }
 
-/// `user` with a password, `two` with a new and an old one, `a,b=c`, and `modern` without SHA-1.
+/// `user` with a password, `two` with a new and an old one, `a,b=c`, `modern` without SHA-1, and `bare` without any.
 static USERS: LazyLock<Arc<Users>> = LazyLock::new(|| {
     let mut modern = user("modern", &["pencil"]);
     modern.passwords[0].sha1 = None;
-    Arc::new(Users::new([user("user", &["pencil"]), user("two", &["new", "old"]), user("a,b=c", &["x"]), modern], None))
+    let others = [user("two", &["new", "old"]), user("a,b=c", &["x"]), modern, user("bare", &[])];
+    Arc::new(Users::new(others.into_iter().chain([user("user", &["pencil"])]), None))
 });
 
+/// With channel binding where the mechanism needs it.
 fn begin(mechanism: Mechanism) -> Handshake {
-    Handshake::begin(mechanism, Arc::clone(&USERS), &SECRET)
+    begin_on(mechanism, mechanism.binds_channel().then_some(BINDING))
+}
+
+fn begin_on(mechanism: Mechanism, channel_binding: Option<[u8; 32]>) -> Handshake {
+    Handshake::begin(mechanism, Arc::clone(&USERS), &SECRET, &Client { channel_binding, ..Client::default() })
 }
 
 /// What a client knows.
@@ -58,11 +71,38 @@ impl SessionCallback for Credentials {
             .satisfy::<OAuthBearerToken>(self.password)?;
         Ok(())
     }
+
+    /// So that it says `p=`, or `y` where that is not offered.
+    fn enable_channel_binding(&self) -> bool {
+        true
+    }
 }
 
+/// The binding data that a client has.
+struct Exported(&'static str, [u8; 32]);
+
+impl ChannelBindingCallback for Exported {
+    fn get_cb_data(&self, name: &str) -> Option<&[u8]> {
+        (name == self.0).then_some(&self.1)
+    }
+}
+
+type Session = rsasl::prelude::Session<NoValidation, Exported>;
+
 fn client(mechanism: Mechanism, credentials: Credentials) -> Session {
-    let config = SASLConfig::builder().with_defaults().with_callback(credentials).unwrap();
-    SASLClient::new(config).start_suggested(&[Mechname::parse(mechanism.name().as_bytes()).unwrap()]).unwrap()
+    client_on(mechanism, credentials, Exported("tls-exporter", BINDING))
+}
+
+fn client_on(mechanism: Mechanism, credentials: Credentials, exported: Exported) -> Session {
+    static PLUS: &[rsasl::prelude::Mechanism] = &[scram::SCRAM_SHA512_PLUS, scram::SCRAM_SHA256_PLUS];
+    let config = SASLConfig::builder();
+    let config = match mechanism.binds_channel() {
+        true => config.with_registry(Registry::with_mechanisms(PLUS)),
+        false => config.with_defaults(),
+    };
+    let config = config.with_callback(credentials).unwrap();
+    let name = Mechname::parse(mechanism.name().as_bytes()).unwrap();
+    SASLClient::with_cb(config, exported).start_suggested(&[name]).unwrap()
 }
 
 fn answer(client: &mut Session, challenge: Option<&[u8]>) -> Vec<u8> {
@@ -112,6 +152,17 @@ fn challenge(step: Step) -> Vec<u8> {
     }
 }
 
+/// What a client that supports what its mechanism needs says of channel binding.
+fn flag(mechanism: Mechanism) -> &'static str {
+    if mechanism.binds_channel() { "p=tls-exporter" } else { "n" }
+}
+
+/// The value of `c=` of such a client.
+fn channel(mechanism: Mechanism) -> String {
+    let data = if mechanism.binds_channel() { &BINDING[..] } else { &[] };
+    STANDARD.encode([flag(mechanism).as_bytes(), b",,", data].concat())
+}
+
 /// A SCRAM exchange up to the client's proof.
 fn up_to_proof(mechanism: Mechanism, name: &'static str, password: &'static str) -> (Handshake, Vec<u8>) {
     let mut server = begin(mechanism);
@@ -126,13 +177,16 @@ fn names_of_mechanisms_are_read_in_any_case() {
     for &mechanism in Mechanism::ALL {
         assert_eq!(Mechanism::parse(mechanism.name().to_lowercase().as_bytes()), Some(mechanism));
     }
-    for name in [&b""[..], b"SCRAM-SHA-256-PLUS", b"PLAIN ", b"EXTERNAL", b"GSSAPI"] {
+    for name in [&b""[..], b"SCRAM-SHA-1-PLUS", b"PLAIN ", b"EXTERNA", b"GSSAPI"] {
         assert_eq!(Mechanism::parse(name), None);
     }
     let names = Mechanism::DEFAULT.iter().map(|mechanism| mechanism.name()).collect::<Vec<_>>().join(" ");
-    assert_eq!(names, "SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 OAUTHBEARER PLAIN");
-    let sends_secret: Vec<bool> = Mechanism::ALL.iter().map(|mechanism| mechanism.sends_secret()).collect();
-    assert_eq!(sends_secret, [false, false, false, true, true, true]);
+    assert_eq!(
+        names,
+        "EXTERNAL SCRAM-SHA-512-PLUS SCRAM-SHA-256-PLUS SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 OAUTHBEARER PLAIN"
+    );
+    let is_scram: Vec<bool> = Mechanism::ALL.iter().map(|mechanism| mechanism.is_scram()).collect();
+    assert_eq!(is_scram, [false, true, true, true, true, true, false, false, false]);
 }
 
 #[test]
@@ -194,9 +248,11 @@ fn scram_success_takes_an_empty_message_more() {
 #[test]
 fn malformed_scram_messages_are_refused() {
     for mechanism in SCRAM {
-        for first in ["n,,", "n,x,n=u,r=a", "n,,n,r=a", "n,,n=u,", ""] {
+        for rest in ["", "x,n=u,r=a", ",n,r=a", ",n=u,", ",n=u", ",n=u,r=a,"] {
+            let first = format!("{},{rest}", flag(mechanism));
             assert_eq!(refused(begin(mechanism).step(Some(first.as_bytes()))), Why::Malformed, "{first:?}");
         }
+        assert_eq!(refused(begin(mechanism).step(Some(b"x,,n=user,r=a"))), Why::Malformed);
         for last in ["", "c", "c=biws,r", "c=biws,r=x,"] {
             let (mut server, _) = up_to_proof(mechanism, "user", "pencil");
             assert_eq!(refused(server.step(Some(last.as_bytes()))), Why::Malformed, "{last:?}");
@@ -211,7 +267,7 @@ fn malformed_scram_messages_are_refused() {
 #[test]
 fn a_panic_of_the_library_is_contained() {
     let record = USERS.by_name["user"].passwords[0].sha256.clone();
-    let session = session::Session::begin(Mechanism::ScramSha256, record).unwrap();
+    let session = session::Session::begin(Mechanism::ScramSha256, record, None).unwrap();
     assert!(matches!(session.step(Some(b"n,,")), session::Outcome::Broken));
 }
 
@@ -241,7 +297,8 @@ fn nobody_proves_to_be_somebody_else() {
 #[test]
 fn challenges_do_not_tell_who_exists() {
     let salt_on = |mechanism: Mechanism, name: &str| {
-        let server_first = challenge(begin(mechanism).step(Some(format!("n,,n={name},r=abc").as_bytes())));
+        let first = format!("{},,n={name},r=abc", flag(mechanism));
+        let server_first = challenge(begin(mechanism).step(Some(first.as_bytes())));
         let server_first = String::from_utf8(server_first).unwrap();
         server_first[server_first.find(",s=").unwrap()..].to_owned()
     };
@@ -261,15 +318,6 @@ fn escaped_names_are_those_of_their_users() {
         assert_eq!(granted(log_in(mechanism, "a,b=c", "x"), "a,b=c"), 0);
     }
     assert_eq!(refused(begin(Mechanism::ScramSha1).step(Some(b"n,,n=a=2cb,r=x"))), Why::Malformed);
-}
-
-/// Trap 7, as far as there is no mechanism with channel binding.
-#[test]
-fn channel_binding_is_refused() {
-    for first in ["p=tls-exporter,,n=user,r=a", "p=tls-unique,,n=user,r=a"] {
-        assert_eq!(refused(begin(Mechanism::ScramSha256).step(Some(first.as_bytes()))), Why::Malformed);
-    }
-    challenge(begin(Mechanism::ScramSha256).step(Some(b"y,,n=user,r=a")));
 }
 
 /// Trap 8: rsasl drops an initial response, and its prompts are not those of Cyrus.
@@ -302,8 +350,14 @@ fn long_messages_are_refused() {
         let message = |length| [&b"n,,n=user,r="[..], &vec![b'x'; length - 12]].concat();
         assert_eq!(refused(begin(mechanism).step(Some(&message(MESSAGE_MAX + 1)))), Why::TooLong);
     }
-    let longest = [&b"n,,n=user,r="[..], &[b'x'; MESSAGE_MAX - 12]].concat();
-    challenge(begin(Mechanism::ScramSha256).step(Some(&longest)));
+    let with_nonce = |bytes| [&b"n,,n=user,r="[..], &vec![b'x'; bytes]].concat();
+    let longest = shape::CLIENT_FIRST_MAX - with_nonce(0).len();
+    challenge(begin(Mechanism::ScramSha256).step(Some(&with_nonce(longest))));
+    assert_eq!(refused(begin(Mechanism::ScramSha256).step(Some(&with_nonce(longest + 1)))), Why::TooLong);
+    // The longest names there are leave room for a nonce.
+    let name = "=2C".repeat(255);
+    let first = format!("p=tls-exporter,a={name},n={name},r={}", "x".repeat(256));
+    challenge(begin(Mechanism::ScramSha256Plus).step(Some(first.as_bytes())));
     let (mut server, mut proof) = up_to_proof(Mechanism::ScramSha256, "user", "pencil");
     proof.resize(MESSAGE_MAX + 1, b'x');
     assert_eq!(refused(server.step(Some(&proof))), Why::TooLong);
@@ -317,6 +371,53 @@ fn extensions_of_scram_are_refused() {
     let at = proof.windows(3).position(|part| part == b",p=").unwrap();
     let extended = [&proof[..at], b",x=1", &proof[at..]].concat();
     assert_eq!(refused(server.step(Some(&extended))), Why::Malformed);
+}
+
+/// A handshake of somebody whose transport gives this name.
+fn external(name: &str) -> Handshake {
+    let client = Client { external: Some(name.into()), ..Client::default() };
+    Handshake::begin(Mechanism::External, Arc::clone(&USERS), &SECRET, &client)
+}
+
+#[test]
+fn external_logs_in_who_the_transport_vouches_for() {
+    for (name, message) in [
+        ("user", None),
+        ("user", Some(&b""[..])),
+        ("user", Some(b"user")),
+        ("user", Some("us\u{AD}er".as_bytes())),
+        ("a,b=c", Some(b"a,b=c")),
+        ("bare", None),
+    ] {
+        let mut server = external(name);
+        let Step::Granted(identity) = server.step(message) else { panic!("{name} is not let in by {message:?}") };
+        assert_eq!((&*identity.name, &identity.proof), (name, &Proof::External));
+        assert_eq!(refused(server.step(Some(b""))), Why::OutOfOrder);
+    }
+}
+
+#[test]
+fn external_logs_in_nobody_else() {
+    for (name, message, expected) in [
+        ("user", Some(&b"two"[..]), Why::NotAllowed),
+        ("user", Some(b"User"), Why::NotAllowed),
+        ("user", Some(b"user\0"), Why::Malformed),
+        ("user", Some(b"\xFF"), Why::Malformed),
+        ("nobody", None, Why::UnknownUser),
+        ("nobody", Some(b"user"), Why::NotAllowed),
+        ("", None, Why::UnknownUser),
+        // The name of a certificate is no user's because it would be prepared to one.
+        ("us\u{AD}er", None, Why::UnknownUser),
+        ("us\u{AD}er", Some(b"user"), Why::NotAllowed),
+        ("User", None, Why::UnknownUser),
+        ("user\0", None, Why::UnknownUser),
+    ] {
+        let mut server = external(name);
+        assert_eq!(refused(server.step(message)), expected, "{name:?} {message:?}");
+        assert_eq!(server.name(), Some(name));
+        assert_eq!(refused(server.step(None)), Why::OutOfOrder);
+    }
+    assert_eq!(refused(begin(Mechanism::External).step(None)), Why::OutOfOrder, "the transport knows nobody");
 }
 
 #[test]
@@ -429,13 +530,16 @@ fn mutated_messages_do_no_harm() {
         (Mechanism::OAuthBearer, b"n,a=user,\x01host=h\x01auth=Bearer abc\x01\x01"),
         (Mechanism::ScramSha512, b"n,a=user,n=user,r=abc"),
         (Mechanism::ScramSha256, b"n,,n=user,r=abc"),
+        (Mechanism::ScramSha512Plus, b"p=tls-exporter,,n=two,r=abc"),
+        (Mechanism::ScramSha256Plus, b"p=tls-exporter,a=user,n=user,r=abc"),
+        (Mechanism::External, b"user"),
         (Mechanism::ScramSha1, b"y,,n=two,r=abc"),
     ];
     let mut dice = Dice(0x5EED);
     let mut reached = [0_u32; 3];
     for round in 0..80_000 {
         let (mechanism, first) = seeds[round % seeds.len()];
-        let mut server = Handshake::begin(mechanism, Arc::clone(&USERS), &SECRET);
+        let mut server = if mechanism == Mechanism::External { external("nobody") } else { begin(mechanism) };
         let mut message = first.to_vec();
         dice.mutate(&mut message);
         for _ in 0..4 {
@@ -443,7 +547,8 @@ fn mutated_messages_do_no_harm() {
                 Step::Challenge(challenge) => {
                     reached[0] += 1;
                     let nonce = shape::server_nonce(&challenge).unwrap_or(b"abc");
-                    message = [b"c=biws,r=", nonce, b",p=", STANDARD.encode([0; 32]).as_bytes()].concat();
+                    let (channel, proof) = (channel(mechanism), STANDARD.encode([0; 32]));
+                    message = [b"c=", channel.as_bytes(), b",r=", nonce, b",p=", proof.as_bytes()].concat();
                     if dice.below(4) > 0 {
                         dice.mutate(&mut message);
                     }
@@ -459,7 +564,7 @@ fn mutated_messages_do_no_harm() {
     }
     assert!(reached.iter().all(|&times| times > 1_000), "{reached:?}");
     for round in 0..3_000 {
-        let (mut server, proof) = up_to_proof(SCRAM[round % 3], "two", ["new", "old"][round % 2]);
+        let (mut server, proof) = up_to_proof(SCRAM[round % SCRAM.len()], "two", ["new", "old"][round % 2]);
         let mut message = proof.clone();
         dice.mutate(&mut message);
         if message != proof {

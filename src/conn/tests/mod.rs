@@ -7,6 +7,7 @@
 mod binary;
 mod commands;
 mod lines;
+mod login;
 mod meta;
 mod values;
 

@@ -82,7 +82,9 @@ pub(super) fn parse(body: &[u8]) -> Result<Request<'_>, Refusal> {
             let secs = words.next().and_then(|word| std::str::from_utf8(word).ok()).and_then(|word| word.parse().ok());
             secs.map(|secs| Request::DebugTime { secs }).ok_or(Refusal::new(Reason::UnknownCommand, reply))
         }
-        _ if words.last_word().is_some_and(|word| word.starts_with(b"HTTP/")) => Err(Refusal::new(Reason::Http, reply)),
+        #[cfg(feature = "debug-commands")]
+        b"misbehave" => Ok(Request::Misbehave),
+        _ if words.end_in_http() => Err(Refusal::new(Reason::Http, reply)),
         _ => Err(Refusal::new(Reason::UnknownCommand, reply)),
     }
 }

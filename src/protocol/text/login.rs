@@ -4,9 +4,6 @@ use super::number::unsigned_32;
 use super::parse::without_end;
 use super::words::Words;
 
-/// The longest message of a login in bytes (memcached's limit on its token).
-pub const MESSAGE_MAX: u32 = 16 << 10;
-
 /// memcached closes the connection at a shorter first line, its LF not counted.
 const LINE_BYTES_MIN: usize = 6;
 
@@ -24,6 +21,9 @@ pub enum LoginLine<'a> {
     Sasl(SaslLine<'a>),
     /// Too short to be anything; memcached closes.
     Short,
+    /// HTTP on our port: closed without a word. What a browser has been made to send could log in further down, by the
+    /// browser's own certificate.
+    Http,
     /// Anything else.
     Other,
 }
@@ -60,6 +60,7 @@ pub fn parse(line: &[u8]) -> LoginLine<'_> {
         Some(b"sasl") => return LoginLine::Sasl(parse_sasl(words)),
         Some(b"set") => (3, false),
         Some(b"ms") => (1, true),
+        _ if words.end_in_http() => return LoginLine::Http,
         _ => return LoginLine::Other,
     };
     match words.nth(len_at).and_then(unsigned_32) {
@@ -88,7 +89,7 @@ mod tests {
     fn lines_are_told_apart() {
         let token = |len, is_meta| LoginLine::Token { len, is_meta };
         let start = |mechanism, len| LoginLine::Sasl(SaslLine::Start { mechanism, len });
-        let cases: [(&str, LoginLine<'_>); 21] = [
+        let cases: [(&str, LoginLine<'_>); 24] = [
             ("set _ _ _ 9\r\n", token(9, false)),
             ("set auth 0 0 7\n", token(7, false)),
             ("set a 0 0 7 noreply\r\n", token(7, false)),
@@ -101,6 +102,9 @@ mod tests {
             ("settle a 0 0 7\r\n", LoginLine::Other),
             ("add a 0 0 7\r\n", LoginLine::Other),
             ("version\r\n", LoginLine::Other),
+            ("POST / HTTP/1.1\r\n", LoginLine::Http),
+            ("GET /?set HTTP/1.0\n", LoginLine::Http),
+            ("HTTP/1.1 200\r\n", LoginLine::Other),
             ("quit\r\n", LoginLine::Short),
             ("mn\r\n", LoginLine::Short),
             ("\r\n", LoginLine::Short),

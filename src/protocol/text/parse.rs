@@ -180,6 +180,9 @@ pub enum Request<'a> {
     Noop,
     /// quit.
     Quit,
+    /// misbehave (builds with `debug-commands`): a call that `-o drop_privileges` punishes.
+    #[cfg(feature = "debug-commands")]
+    Misbehave,
     /// debugtime (builds with `debug-commands`).
     #[cfg(feature = "debug-commands")]
     DebugTime {

@@ -32,6 +32,11 @@ impl<'a> Words<'a> {
         self.rest
     }
 
+    /// Whether they end as the first line of an HTTP request does.
+    pub fn end_in_http(self) -> bool {
+        self.last_word().is_some_and(|word| word.starts_with(b"HTTP/"))
+    }
+
     /// The last of the words that are left.
     pub fn last_word(self) -> Option<&'a [u8]> {
         let end = self.rest.iter().rposition(|&byte| byte != b' ')? + 1;

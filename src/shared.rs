@@ -137,14 +137,22 @@ impl Shared {
     pub fn new(settings: Settings) -> io::Result<Shared> {
         let access = Access::of_flags(settings.access.clone());
         let doors = Doors { access, tls: None, authority: None };
-        Shared::with_doors(settings, doors, |config| Ok((Store::new(config)?, Clock::start())))
+        Shared::with_doors(settings, doors)
     }
 
-    /// The same with what stands before it, and with the store and clock that `make` makes.
+    /// The same with what stands before it.
+    ///
+    /// # Errors
+    /// When the store's memory cannot be reserved.
+    pub fn with_doors(settings: Settings, doors: Doors) -> io::Result<Shared> {
+        Shared::with_store(settings, doors, |config| Ok((Store::new(config)?, Clock::start())))
+    }
+
+    /// The same with the store and clock that `make` makes.
     ///
     /// # Errors
     /// Those of `make`.
-    pub fn with_doors<E>(
+    pub fn with_store<E>(
         settings: Settings,
         doors: Doors,
         make: impl FnOnce(Config) -> Result<(Store, Clock), E>,

@@ -112,7 +112,7 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     let tcp_addresses: Vec<_> = listeners.iter().filter_map(Listener::tcp_address).collect();
     let udp_addresses: Vec<_> = udp_listeners.iter().map(|listener| listener.address).collect();
     let doors = Doors { access, tls, authority };
-    let shared = Shared::with_doors(settings, doors, |config| memory::store(config, memory_file.as_ref()))?;
+    let shared = Shared::with_store(settings, doors, |config| memory::store(config, memory_file.as_ref()))?;
     let shared = Arc::new(shared);
     let threads = Threads::start(listeners, udp_listeners, &shared)
         .map_err(|error| Failure::new(exit_status::FAILURE, format_args!("cannot start threads: {error}; lower -t")))?;

@@ -229,7 +229,7 @@ mod tests {
     #[ignore = "run by the others, in a process of its own"]
     fn child() {
         let tries = std::env::var(TRIES).unwrap();
-        let needs = Needs { user_database: tries.ends_with("_user_database"), removes_files: false };
+        let needs = Needs { user_database: tries.ends_with("_user_database"), ..Needs::default() };
         let parent = getppid().unwrap();
         let file = tempfile::NamedTempFile::new().unwrap();
         let (go, waits) = std::sync::mpsc::channel::<()>();

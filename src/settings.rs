@@ -5,6 +5,8 @@
 
 use std::path::PathBuf;
 
+use ipnet::IpNet;
+
 use crate::auth::access_list::AccessList;
 use crate::auth::sasl::Mechanism;
 use crate::net::listen_spec::ListenSpec;
@@ -124,6 +126,8 @@ pub struct Settings {
     pub max_connection_rate: u32,
     /// `--allow` and `--deny`: who may connect.
     pub access: AccessList,
+    /// `--proxy-protocol-from`: load balancers, whose connections begin with a header.
+    pub proxy_protocol_from: Vec<IpNet>,
     /// `--access-file`: more of both.
     pub access_file: Option<PathBuf>,
     /// `-Z` and what goes with it.
@@ -276,6 +280,7 @@ impl Default for Settings {
             conn_limit: 1024,
             max_connections_per_address: 0,
             max_connection_rate: 0,
+            proxy_protocol_from: Vec::new(),
             access: AccessList::default(),
             access_file: None,
             tls: TlsSettings::default(),

@@ -76,6 +76,13 @@ pub(super) static FLAGS: &[Row] = &[
     ),
     Row::long("access-file", Network, "lines of `allow NETWORK` and `deny NETWORK`; read again when the file changes")
         .value("file", "", |draft, word| word.path().map(|path| draft.settings.access_file = Some(path))),
+    Row::long(
+        "proxy-protocol-from",
+        Network,
+        "networks of load balancers; may be repeated. Their connections must begin with a header of the PROXY protocol, \
+         version 2, and the address in it counts for access list, limits, log and statistics",
+    )
+    .value("nets", "", |draft, word| networks(word).map(|nets| draft.settings.proxy_protocol_from.extend(nets))),
     Row::flag('c', "conn-limit", Network, "connections served at once")
         .value("num", "1024", |draft, word| word.number(1..=INT_MAX).map(|limit| draft.settings.conn_limit = limit))
         .wrong_value_exits_1(),
@@ -382,6 +389,7 @@ mod tests {
                 s.access.deny = ["127.0.0.1", "127.0.0.2"].map(|text| network(text).unwrap()).to_vec();
             }),
             ("--access-file f", |s| s.access_file = Some(PathBuf::from("f"))),
+            ("--proxy-protocol-from 10.0.0.5", |s| s.proxy_protocol_from = vec![network("10.0.0.5").unwrap()]),
             ("-c 1", |s| s.conn_limit = 1),
             ("-Z -o ssl_chain_cert=c", |s| (s.tls.enabled, s.tls.chain_cert) = (true, Some("c".into()))),
             ("--handshake-timeout 3", |s| s.handshake_timeout_secs = 3),

@@ -5,7 +5,7 @@
 //! connections cause no wake-ups), and are merely not accepted from until the gate opens.
 
 use std::io::{self, ErrorKind, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +17,7 @@ use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use super::admission::{admit, turn_away};
 use super::complaints::Complaints;
 use super::gate::{Gate, Why};
+use super::limits::Counted;
 use super::listen::{ListenSocket, Listener};
 use super::lobby::{Guest, Lobby};
 use super::mailbox::{Accepted, Mailbox, Message};
@@ -35,7 +36,7 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Starts to accept from `listeners` for `workers`, and the lobby, where there is TLS.
+    /// Starts to accept from `listeners` for `workers`, and the lobby, where there is TLS or a load balancer.
     ///
     /// # Errors
     /// When a poll, a waker or a thread cannot be made.
@@ -50,7 +51,8 @@ impl Acceptor {
             register(listener, Token(index), poll.registry())?;
         }
         let stop = Arc::new(AtomicBool::new(false));
-        let lobby = if shared.tls.is_some() { Some(Lobby::start(&shared)?) } else { None };
+        let has_lobby = shared.tls.is_some() || !shared.settings.proxy_protocol_from.is_empty();
+        let lobby = if has_lobby { Some(Lobby::start(&shared)?) } else { None };
         let dealer =
             Dealer { workers, next: 0, lobby, shared, gate: Gate::default(), complaints: Complaints::default() };
         let told = Arc::clone(&stop);
@@ -140,7 +142,10 @@ impl Dealer {
             match accept(listener) {
                 Ok((socket, peer)) => {
                     self.open_gate(now);
-                    match admit(&self.shared, peer, now) {
+                    let is_proxied = peer.is_some_and(|peer| self.is_balancer(peer.ip()));
+                    // Who comes by way of a balancer is let in or not when its header has come.
+                    let admitted = if is_proxied { Ok(Counted::default()) } else { admit(&self.shared, peer, now) };
+                    match admitted {
                         Err(line) => {
                             turn_away(socket);
                             self.complaints.warn(&line);
@@ -149,7 +154,7 @@ impl Dealer {
                         Ok(counted) => {
                             let external = self.user_behind(&socket);
                             let (stream, protocol) = (Stream::plain(socket), listener.protocol);
-                            self.deal(Accepted { stream, peer, external, protocol, counted }, listener.tls);
+                            self.deal(Accepted { stream, peer, external, is_proxied, protocol, counted }, listener.tls);
                         }
                     }
                 }
@@ -171,6 +176,12 @@ impl Dealer {
         self.shared.connections.current.load(Ordering::Relaxed) >= i64::from(self.shared.settings.conn_limit)
     }
 
+    /// Whether connections from there begin with a header.
+    fn is_balancer(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.shared.settings.proxy_protocol_from.iter().any(|network| network.contains(&address))
+    }
+
     /// Whose process is at the other end of a Unix socket, where logins may build on that.
     fn user_behind(&mut self, socket: &Socket) -> Option<Arc<str>> {
         let Socket::Unix(stream) = socket else { return None };
@@ -189,8 +200,10 @@ impl Dealer {
         connections.total.fetch_add(1, Ordering::Relaxed);
         let worker = &self.workers[self.next];
         self.next = (self.next + 1) % self.workers.len();
-        let dealt = match (tls, &mut self.lobby) {
-            (Some(tls), Some(lobby)) => lobby.admit(Guest { accepted, tls, worker: Arc::clone(worker) }),
+        let dealt = match &mut self.lobby {
+            Some(lobby) if tls.is_some() || accepted.is_proxied => {
+                lobby.admit(Guest { accepted, tls, worker: Arc::clone(worker) })
+            }
             _ => worker.post(Message::Serve(accepted)),
         };
         if let Err(error) = dealt {

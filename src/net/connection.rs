@@ -76,16 +76,16 @@ pub(super) enum Read {
 impl Connection {
     /// `serial` is this worker's number for it. Where there is an authority, a login is asked for.
     pub(super) fn new(accepted: Accepted, serial: u64, authority: Option<&Authority>, now: Seconds) -> Connection {
-        let Accepted { stream, peer, external, protocol, counted } = accepted;
+        let Accepted { stream, peer, external, is_proxied, protocol, counted } = accepted;
         let fd = stream.socket.as_raw_fd();
         let session = match authority {
             Some(authority) => {
                 let address = peer.map(|peer| peer.ip().to_canonical());
                 let channel = stream.channel();
-                let is_private = channel.is_some() || address.is_none_or(|address| address.is_loopback());
+                let is_near = !is_proxied && address.is_none_or(|address| address.is_loopback());
                 let client = Client {
                     address,
-                    may_send_secrets: authority.takes_plain() || is_private,
+                    may_send_secrets: authority.takes_plain() || is_near || channel.is_some(),
                     external: external.or_else(|| channel?.client_name().map(Arc::from)),
                     channel_binding: channel.and_then(Channel::binding),
                 };

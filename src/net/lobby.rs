@@ -1,4 +1,5 @@
-//! The lobby: where connections wait that have something to do before they are served, the TLS handshake.
+//! The lobby: where connections wait that have something to do before they are served: the header of a load balancer
+//! (PROXY protocol), the TLS handshake.
 //!
 //! Handshakes cost a hundred times what a request does, and whoever begins one may never end it. So they take place on
 //! threads of their own, which give way to the workers, and a worker gets a connection when it is ready for requests.
@@ -16,11 +17,14 @@ use std::time::{Duration, Instant};
 use mio::{Events, Interest, Poll, Token};
 use socket2::SockRef;
 
+use super::admission::{admit, turn_away};
 use super::complaints::Complaints;
 use super::mailbox::{Accepted, Mailbox, Message as ToWorker};
+use super::proxy_header::HeaderReader;
 use super::roster::Activity;
 use super::stream::Socket;
 use crate::net::listen_spec::ListenTls;
+use crate::protocol::proxy::Source;
 use crate::shared::Shared;
 use crate::sys::priority;
 use crate::tls::{Channel, Handshake};
@@ -43,8 +47,8 @@ const MAILBOX: Token = Token(usize::MAX);
 pub struct Guest {
     /// The connection. Its stream is plain so far.
     pub accepted: Accepted,
-    /// Which TLS its listener asks for.
-    pub tls: ListenTls,
+    /// Which TLS its listener asks for; `None` = none.
+    pub tls: Option<ListenTls>,
     /// The worker that gets it.
     pub worker: Arc<Mailbox>,
 }
@@ -117,7 +121,15 @@ fn start_thread(index: usize, shared: Arc<Shared>) -> io::Result<(Arc<Mailbox<Me
 struct Place {
     serial: u64,
     guest: Guest,
-    channel: Box<Channel>,
+    stage: Stage,
+}
+
+/// What somebody is doing here.
+enum Stage {
+    Header(HeaderReader),
+    Handshake(Box<Channel>),
+    /// Nothing more.
+    Ready,
 }
 
 /// The state of one thread.
@@ -167,14 +179,6 @@ impl Loop {
         if self.places.len() - self.vacant.len() >= PLACES {
             self.send_away_oldest();
         }
-        let channel = match self.shared.tls.as_ref().map(|tls| tls.accept(guest.tls)) {
-            Some(Ok(channel)) => Box::new(channel),
-            Some(Err(error)) => {
-                self.complaints.warn(&format!("cannot begin a TLS handshake: {error}"));
-                return self.forget(&guest);
-            }
-            None => return self.forget(&guest),
-        };
         let id = self.vacant.pop().unwrap_or_else(|| {
             self.places.push(None);
             self.places.len() - 1
@@ -184,32 +188,79 @@ impl Loop {
         self.shared.roster.note(socket.as_raw_fd(), Activity::Read, self.shared.clock.now());
         self.serial += 1;
         self.order.push_back((Instant::now() + self.patience, id, self.serial));
-        self.places[id] = Some(Place { serial: self.serial, guest, channel });
-        if let Err(error) = registered {
-            self.fail(id, &error.to_string());
+        let is_proxied = guest.accepted.is_proxied;
+        let stage = if is_proxied { Stage::Header(HeaderReader::default()) } else { Stage::Ready };
+        self.places[id] = Some(Place { serial: self.serial, guest, stage });
+        let begun = if is_proxied { Ok(()) } else { self.secure(id) };
+        if let Err(error) = registered.map_err(|error| error.to_string()).and(begun.map_err(|error| error.to_string()))
+        {
+            self.fail(id, &error);
         }
     }
 
     fn go_on(&mut self, id: usize) {
         // An event can be older than whoever has the place now; a needless look does no harm.
         let Some(Some(place)) = self.places.get_mut(id) else { return };
-        match place.channel.handshake(&mut place.guest.accepted.stream.socket) {
+        let socket = &mut place.guest.accepted.stream.socket;
+        let progress = match &mut place.stage {
+            Stage::Header(reader) => match reader.read(socket) {
+                Ok(Some(source)) => return self.identify(id, source),
+                Ok(None) => Ok(Handshake::Waits),
+                Err(error) => Err(error),
+            },
+            Stage::Handshake(channel) => channel.handshake(socket),
+            Stage::Ready => Ok(Handshake::Done),
+        };
+        match progress {
             Ok(Handshake::Waits) => {}
-            Ok(Handshake::Done) => {
-                acknowledge(&place.guest.accepted.stream.socket);
-                self.hand_over(id);
-            }
+            Ok(Handshake::Done) => self.hand_over(id),
             Err(error) => self.fail(id, &error.to_string()),
         }
     }
 
+    /// Lets in, or not, whoever the header of a balancer says it is, and goes on.
+    fn identify(&mut self, id: usize, source: Source) {
+        let Some(Some(place)) = self.places.get_mut(id) else { return };
+        let accepted = &mut place.guest.accepted;
+        if let Source::Client(client) = source {
+            match admit(&self.shared, Some(client), Instant::now()) {
+                Ok(counted) => (accepted.peer, accepted.counted) = (Some(client), counted),
+                Err(line) => {
+                    self.complaints.warn(&line);
+                    let Some(place) = self.leave(id) else { return };
+                    self.forget(&place.guest);
+                    return turn_away(place.guest.accepted.stream.socket);
+                }
+            }
+            self.shared.roster.note_client(accepted.stream.socket.as_raw_fd(), client);
+        }
+        match self.secure(id) {
+            Ok(()) => self.go_on(id),
+            Err(error) => self.fail(id, &error.to_string()),
+        }
+    }
+
+    /// Begins with TLS, where the listener has it.
+    fn secure(&mut self, id: usize) -> Result<(), rustls::Error> {
+        if let Some(Some(place)) = self.places.get_mut(id) {
+            place.stage = match (place.guest.tls, &self.shared.tls) {
+                (Some(kind), Some(tls)) => Stage::Handshake(Box::new(tls.accept(kind)?)),
+                _ => Stage::Ready,
+            };
+        }
+        Ok(())
+    }
+
     /// Leaves somebody who is ready to a worker.
     fn hand_over(&mut self, id: usize) {
-        let Some(Place { mut guest, channel, .. }) = self.leave(id) else { return };
-        if let Some(tls) = self.shared.tls.as_ref().filter(|tls| tls.resumes() && channel.is_new_session()) {
-            tls.counters.new_sessions.fetch_add(1, Ordering::Relaxed);
+        let Some(Place { mut guest, stage, .. }) = self.leave(id) else { return };
+        if let Stage::Handshake(channel) = stage {
+            if let Some(tls) = self.shared.tls.as_ref().filter(|tls| tls.resumes() && channel.is_new_session()) {
+                tls.counters.new_sessions.fetch_add(1, Ordering::Relaxed);
+            }
+            acknowledge(&guest.accepted.stream.socket);
+            guest.accepted.stream = guest.accepted.stream.secure(channel);
         }
-        guest.accepted.stream = guest.accepted.stream.secure(channel);
         let Guest { accepted, worker, .. } = guest;
         if let Err(error) = worker.post(ToWorker::Serve(accepted)) {
             self.complaints.warn(&format!("cannot wake a worker: {error}"));
@@ -246,14 +297,18 @@ impl Loop {
         }
     }
 
-    /// Ends a connection whose handshake has failed.
+    /// Ends a connection that never got to be served.
     fn fail(&mut self, id: usize, why: &str) {
         let Some(place) = self.leave(id) else { return };
-        if let Some(tls) = &self.shared.tls {
+        let what = match &place.stage {
+            Stage::Header(_) => "PROXY header",
+            Stage::Handshake(_) | Stage::Ready => "TLS handshake",
+        };
+        if let (Stage::Handshake(_), Some(tls)) = (&place.stage, &self.shared.tls) {
             tls.counters.handshake_errors.fetch_add(1, Ordering::Relaxed);
         }
         if let Some(peer) = place.guest.accepted.peer {
-            self.complaints.warn(&format!("TLS handshake failed address={}: {why}", peer.ip()));
+            self.complaints.warn(&format!("{what} failed address={}: {why}", peer.ip()));
         }
         self.forget(&place.guest);
     }

@@ -21,6 +21,8 @@ pub struct Accepted {
     pub peer: Option<SocketAddr>,
     /// The user that the transport vouches for, if it does.
     pub external: Option<Arc<str>>,
+    /// It comes by way of a load balancer, so nothing near is near the client.
+    pub is_proxied: bool,
     /// What the listener allows.
     pub protocol: ProtocolChoice,
     /// It counts among the connections of its address.

@@ -13,6 +13,7 @@ pub mod listen_spec;
 pub mod lobby;
 pub mod mailbox;
 pub mod port_file;
+mod proxy_header;
 pub mod roster;
 pub mod stream;
 pub mod udp;

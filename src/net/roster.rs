@@ -1,9 +1,15 @@
 //! Who is connected: one word per file descriptor, for `stats conns`.
 //!
 //! Each slot has one writer at a time (the thread that owns the descriptor) and readers that tolerate a stale value,
-//! so plain atomics without ordering do. Addresses are not kept: the reader asks the kernel by descriptor.
+//! so plain atomics without ordering do. Addresses are not kept but where the kernel does not know them: the reader asks
+//! it by descriptor.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use parking_lot::Mutex;
 
 use crate::clock::Seconds;
 
@@ -55,12 +61,16 @@ impl Activity {
 #[derive(Debug)]
 pub struct Roster {
     slots: Box<[AtomicU64]>,
+    /// Clients whose addresses the kernel does not know: they come by way of load balancers.
+    clients: Mutex<HashMap<i32, SocketAddr, RandomState>>,
+    has_clients: AtomicBool,
 }
 
 impl Roster {
     /// Room for descriptors below `size`; 8 bytes each.
     pub fn new(size: usize) -> Roster {
-        Roster { slots: (0..size).map(|_| AtomicU64::new(0)).collect() }
+        let slots = (0..size).map(|_| AtomicU64::new(0)).collect();
+        Roster { slots, clients: Mutex::default(), has_clients: AtomicBool::new(false) }
     }
 
     /// Notes what `fd` does since its last command at `last_command`.
@@ -75,8 +85,22 @@ impl Roster {
         }
     }
 
+    /// Notes whose connection `fd` is, which the kernel does not know.
+    pub fn note_client(&self, fd: i32, client: SocketAddr) {
+        self.has_clients.store(true, Ordering::Relaxed);
+        self.clients.lock().insert(fd, client);
+    }
+
+    /// Whose connection `fd` is, if that was noted.
+    pub fn client(&self, fd: i32) -> Option<SocketAddr> {
+        self.clients.lock().get(&fd).copied()
+    }
+
     /// Forgets `fd`; to be called before it is closed.
     pub fn remove(&self, fd: i32) {
+        if self.has_clients.load(Ordering::Relaxed) {
+            self.clients.lock().remove(&fd);
+        }
         if let Some(slot) = self.slots.get(fd as usize) {
             slot.store(0, Ordering::Relaxed);
         }

@@ -22,7 +22,9 @@ pub fn all(cx: &Context<'_>) -> Stats {
             continue;
         }
         let activity = if fd == cx.fd { Activity::ParseCmd } else { activity };
-        stats.add(format!("{fd}:addr"), peer::remote_address(fd).unwrap_or_else(|| "unix".to_owned()));
+        let client = cx.shared.roster.client(fd).map(|client| peer::tcp_address(&client));
+        let client = client.or_else(|| peer::remote_address(fd));
+        stats.add(format!("{fd}:addr"), client.unwrap_or_else(|| "unix".to_owned()));
         stats.add(format!("{fd}:listen_addr"), local);
         stats.add(format!("{fd}:state"), activity.name());
         stats.add(format!("{fd}:secs_since_last_cmd"), now.saturating_sub(last_command));

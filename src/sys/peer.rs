@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use socket2::{SockAddr, SockRef, Type};
@@ -15,6 +16,11 @@ pub fn local_address(fd: i32) -> Option<String> {
 /// The address at the other end of the socket `fd`; `None` when there is none.
 pub fn remote_address(fd: i32) -> Option<String> {
     with_socket(fd, |socket| Some(text(&socket.peer_addr().ok()?, socket.r#type().ok()?)))
+}
+
+/// A client's address in the same words.
+pub fn tcp_address(client: &SocketAddr) -> String {
+    text(&SockAddr::from(*client), Type::STREAM)
 }
 
 /// The number of the user that the process at the other end of a Unix socket had when it connected. `None` for a user

@@ -1,6 +1,7 @@
 //! What goes by way of TLS arrives as it was, in any amount and at any pace.
 
 use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread;
 
@@ -180,5 +181,19 @@ fn a_key_update_in_between_changes_nothing() {
     for _ in 0..5 {
         assert_eq!(tls.ask().expect("served"), "MN\r\n");
         tls.0.conn.refresh_traffic_keys().expect("TLS 1.3");
+    }
+}
+
+#[test]
+fn tls_may_begin_behind_the_header_of_a_load_balancer() {
+    let stand = Stand::new();
+    let server = stand.serve("", &["--proxy-protocol-from", "127.0.0.1", "--deny", "10.0.0.8"]);
+    let config = Arc::new(stand.client(&[&TLS13], None));
+    for (last, served) in [(7, true), (8, false)] {
+        let mut socket = TcpStream::connect(server.address()).expect("it accepts");
+        let header =
+            [&b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\0\0"[..], &[last], &[127, 0, 0, 1, 1, 1, 2, 2]].concat();
+        socket.write_all(&header).expect("sent");
+        assert_eq!(Tls::over(&config, socket).ask().is_ok(), served, "10.0.0.{last}");
     }
 }

@@ -132,7 +132,11 @@ pub(crate) struct Tls(pub(crate) StreamOwned<ClientConnection, TcpStream>);
 impl Tls {
     /// Begins; the handshake is done with the first byte.
     pub(crate) fn begin(config: &Arc<ClientConfig>, address: SocketAddr) -> Tls {
-        let socket = TcpStream::connect_timeout(&address, DEADLINE).expect("the server accepts connections");
+        Tls::over(config, TcpStream::connect_timeout(&address, DEADLINE).expect("the server accepts connections"))
+    }
+
+    /// The same over a connection that is open already.
+    pub(crate) fn over(config: &Arc<ClientConfig>, socket: TcpStream) -> Tls {
         socket.set_read_timeout(Some(DEADLINE)).expect("not zero");
         let name = ServerName::try_from("localhost").expect("a name");
         Tls(StreamOwned::new(ClientConnection::new(Arc::clone(config), name).expect("a configuration"), socket))

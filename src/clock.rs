@@ -2,7 +2,8 @@
 //!
 //! Read once per turn of a worker's loop and handed down as an argument, so that nothing below reads a clock and
 //! tests never sleep. It counts from [`START`] and not from 0 because 0 means "never expires" and 1 "expired already"
-//! (protocol.txt, "Expiration times").
+//! (protocol.txt, "Expiration times"). A server that took over the items of another goes on from that one's clock, as
+//! the items' times are meant on it.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,7 +13,7 @@ use rustix::time::{ClockId, clock_gettime};
 /// Seconds on the server's clock; see the module.
 pub type Seconds = u32;
 
-/// What the clock shows when the server starts.
+/// What the clock shows when the server starts with an empty cache.
 pub const START: Seconds = 2;
 
 /// The largest exptime that counts from now, in seconds (30 days); larger ones are Unix times (protocol.txt).
@@ -31,6 +32,8 @@ pub struct Clock {
     origin: i64,
     /// Unix time that shows as 0.
     unix_origin: i64,
+    /// What it showed at the start of the server.
+    started: Seconds,
     /// Seconds added by `debugtime`; always 0 in normal builds.
     shift: AtomicI64,
 }
@@ -38,8 +41,20 @@ pub struct Clock {
 impl Clock {
     /// A clock that shows [`START`] now.
     pub fn start() -> Clock {
+        Clock::start_at(START)
+    }
+
+    /// A clock that shows `now` now, [`START`] or later.
+    pub fn start_at(now: Seconds) -> Clock {
         let unix = wall_clock().as_secs() as i64;
-        Clock { origin: monotonic() - i64::from(START), unix_origin: unix - i64::from(START), shift: AtomicI64::new(0) }
+        let started = now.max(START);
+        let before = i64::from(started);
+        Clock { origin: monotonic() - before, unix_origin: unix - before, started, shift: AtomicI64::new(0) }
+    }
+
+    /// What it showed at the start of the server.
+    pub fn started(&self) -> Seconds {
+        self.started
     }
 
     /// The second it is.
@@ -87,7 +102,7 @@ mod tests {
 
     #[test]
     fn exptime_follows_protocol_txt() {
-        let clock = Clock { origin: 0, unix_origin: 1_700_000_000, shift: AtomicI64::new(0) };
+        let clock = Clock { origin: 0, unix_origin: 1_700_000_000, started: START, shift: AtomicI64::new(0) };
         let cases = [
             (0, NEVER),
             (-1, EXPIRED),

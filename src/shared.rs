@@ -136,7 +136,8 @@ impl Shared {
     /// When the store's memory cannot be reserved.
     pub fn new(settings: Settings) -> io::Result<Shared> {
         let access = Access::of_flags(settings.access.clone());
-        Shared::with_doors(settings, Doors { access, tls: None, authority: None })
+        let doors = Doors { access, tls: None, authority: None };
+        Shared::with_doors(settings, doors)
     }
 
     /// The same with what stands before it.
@@ -144,10 +145,22 @@ impl Shared {
     /// # Errors
     /// When the store's memory cannot be reserved.
     pub fn with_doors(settings: Settings, doors: Doors) -> io::Result<Shared> {
+        Shared::with_store(settings, doors, |config| Ok((Store::new(config)?, Clock::start())))
+    }
+
+    /// The same with the store and clock that `make` makes.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn with_store<E>(
+        settings: Settings,
+        doors: Doors,
+        make: impl FnOnce(Config) -> Result<(Store, Clock), E>,
+    ) -> Result<Shared, E> {
         let Doors { access, tls, authority } = doors;
         let roster_size = settings.descriptors() as usize;
         let watch = Watch::new(settings.threads, settings.worker_logbuf_bytes as usize);
-        let store = Store::new(Config {
+        let (store, clock) = make(Config {
             observer: Some(Arc::<Watch>::clone(&watch)),
             item_max_bytes: settings.item_size_max_bytes,
             cas: settings.cas,
@@ -160,7 +173,7 @@ impl Shared {
         })?;
         Ok(Shared {
             store,
-            clock: Clock::start(),
+            clock,
             counters: (0..settings.threads).map(|_| CachePadded::default()).collect(),
             reset_baseline: Mutex::new([0; WorkerCounters::FIELDS.len()]),
             connections: Connections { accepting: AtomicBool::new(true), ..Connections::default() },

@@ -256,9 +256,13 @@ pub(super) static FLAGS: &[Row] = &[
     Row::flag('L', "enable-largepages", Memory, "ask for huge pages; refuse to start where the kernel has none")
         .switch(|draft| draft.settings.large_pages = true),
     Row::flag('k', "lock-memory", Memory, "lock all memory into RAM").switch(|draft| draft.settings.lock_memory = true),
-    Row::flag('e', "memory-file", Memory, "keep items in this file, so that they outlive a restart")
-        .value("file", "", |draft, word| word.path().map(|path| draft.settings.memory_file = Some(path)))
-        .later("warm restart", "start without -e; the cache begins empty"),
+    Row::flag(
+        'e',
+        "memory-file",
+        Memory,
+        "keep items in this file, best on a tmpfs such as /dev/shm, so that they outlive a graceful restart",
+    )
+    .value("file", "", |draft, word| word.path().map(|path| draft.settings.memory_file = Some(path))),
     Row::flag('f', "slab-growth-factor", Memory, "ratio between the sizes of neighbouring slab classes; above 1")
         .value("num", "1.25", |draft, word| {
             word.fraction(1.0, f64::MAX).map(|factor| draft.settings.growth_factor = factor)

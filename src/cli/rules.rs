@@ -329,7 +329,6 @@ mod tests {
     #[test]
     fn missing_features_are_refused_with_64() {
         for (line, begins) in [
-            ("-e /dev/shm/x", "-e (warm restart) is not available"),
             ("-o ext_path=/f:64m", "-o ext_path (flash storage) is not available"),
             ("-o ext_drop_unread", "-o ext_drop_unread (flash storage) is not available"),
             ("-o proxy_config=routelib", "-o proxy_config (the proxy) is not available"),

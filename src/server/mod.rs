@@ -6,13 +6,14 @@
 //!    socket that is to be given away is made while it may be;
 //! 3. fork into the background (`-d`), before there are threads, which would not survive it;
 //! 4. privileges are dropped; what follows belongs to the user served as: locked memory, else the Unix socket;
-//! 5. signals, then threads: workers first, then the accept thread;
+//! 5. signals, items of the last server (`-e`), then threads: workers first, then the accept thread;
 //! 6. port file and pid file: when they exist, the server serves;
 //! 7. the launching process of `-d` is let go with exit status 0;
 //! 8. system calls that only the start needs are given up (`-o drop_privileges`), by all threads at once.
 
 mod failure;
 mod logins;
+mod memory;
 mod privileges;
 mod signals;
 mod threads;
@@ -39,6 +40,7 @@ use crate::settings::{Settings, TlsSettings};
 use crate::shared::{Doors, Shared};
 use crate::sys::daemon::{self, Daemon, Keep};
 use crate::sys::huge_pages;
+use crate::sys::memory_file::MemoryFile;
 use crate::sys::owner::OwnerNames;
 use crate::sys::pid_file::{self, AtExit, PidFile};
 use crate::tls::Tls;
@@ -63,6 +65,7 @@ struct Running {
     threads: Threads,
     shared: Arc<Shared>,
     signals: Signals,
+    memory_file: Option<MemoryFile>,
     /// Removed when dropped, as the next one.
     unix_socket: Option<SocketFile>,
     pid_file: Option<PidFile>,
@@ -93,6 +96,7 @@ fn start(settings: Settings) -> Result<Running, Failure> {
         // As in memcached it serves all the same.
         log::warn!("nobody can connect: -p 0 takes the only listener away; pass -p, -U or -s");
     }
+    let memory_file = memory::open(&settings)?;
     let authority = logins::authority(&settings)?;
     let access = access(&settings)?;
     let tls = tls(&settings, &listeners, &udp_listeners)?;
@@ -107,9 +111,8 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     let summary = summary(&listeners, &udp_listeners, &settings);
     let tcp_addresses: Vec<_> = listeners.iter().filter_map(Listener::tcp_address).collect();
     let udp_addresses: Vec<_> = udp_listeners.iter().map(|listener| listener.address).collect();
-    let shared = Shared::with_doors(settings, Doors { access, tls, authority }).map_err(|error| {
-        Failure::new(exit_status::OS_ERROR, format_args!("cannot reserve memory: {error}; lower -m"))
-    })?;
+    let doors = Doors { access, tls, authority };
+    let shared = Shared::with_store(settings, doors, |config| memory::store(config, memory_file.as_ref()))?;
     let shared = Arc::new(shared);
     let threads = Threads::start(listeners, udp_listeners, &shared)
         .map_err(|error| Failure::new(exit_status::FAILURE, format_args!("cannot start threads: {error}; lower -t")))?;
@@ -127,7 +130,7 @@ fn start(settings: Settings) -> Result<Running, Failure> {
         })?;
     }
     privileges::confine(settings)?;
-    Ok(Running { threads, shared, signals, unix_socket, pid_file })
+    Ok(Running { threads, shared, signals, memory_file, unix_socket, pid_file })
 }
 
 impl Running {
@@ -161,6 +164,9 @@ impl Running {
         match self.threads.stop(STOP_TIME_MAX) {
             Ending::Complete => log::info!("stopped"),
             Ending::TimedOut => log::warn!("stopped with replies unsent: their readers were too slow"),
+        }
+        if let Some(file) = &self.memory_file {
+            memory::leave(file, &self.shared);
         }
         drop(self.pid_file);
         0

@@ -1,4 +1,4 @@
-//! One region of anonymous memory, bounds-checked: the only `unsafe` of the store.
+//! One region of memory, anonymous or of a file, bounds-checked: the only `unsafe` of the store.
 //!
 //! The region is reserved as a whole and becomes resident as it is touched. [`Mapping`] owns it; an [`Arena`] is the
 //! view through which a shard, behind its lock, reads and writes, and through which pinned items are read and
@@ -10,13 +10,17 @@
 //! * whatever a shard owns is touched under its lock only;
 //! * a pinned item's lengths, chain and value are not written before the last pin is gone;
 //! * the chunks of an upload are known to that upload alone until it is published.
+//!
+//! Memory of a file is shared with whoever else maps or writes the file. That it is nobody is seen to outside:
+//! `sys::memory_file` takes only files that no other user may write, and locks them against a second server.
 #![allow(unsafe_code)]
 
+use std::fs::File;
 use std::io;
 use std::ptr::NonNull;
 use std::slice;
 
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
 
 /// Owns one region of memory; unmaps it when dropped.
 #[derive(Debug)]
@@ -48,6 +52,20 @@ impl Mapping {
         Ok(mapping)
     }
 
+    /// Maps `len` bytes of `file` from byte `at` on, a multiple of the kernel's page size. The file is long enough and
+    /// stays so; bytes of it that were never written are zeroes.
+    ///
+    /// # Errors
+    /// When the kernel refuses the address space or the file.
+    pub(crate) fn of_file(file: &File, at: u64, len: usize) -> io::Result<Mapping> {
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: a null hint asks for a new mapping, so no existing memory is affected; what else may change the
+        // file's bytes is ruled out as the module says.
+        let base = unsafe { mmap(std::ptr::null_mut(), len, access, MapFlags::SHARED, file, at) }?;
+        let base = NonNull::new(base.cast::<u8>()).ok_or_else(|| io::Error::other("mmap returned null"))?;
+        Ok(Mapping { base, len })
+    }
+
     /// A view of the region. The caller keeps the mapping alive for as long as the view is used.
     pub(crate) fn arena(&self) -> Arena {
         Arena { base: self.base, len: self.len }
@@ -56,7 +74,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: the range is exactly the mapping made in `reserve`, and by the contract of `arena` no view is left.
+        // SAFETY: the range is exactly the mapping that was made, and by the contract of `arena` no view is left.
         let unmapped = unsafe { munmap(self.base.as_ptr().cast(), self.len) };
         debug_assert!(unmapped.is_ok(), "munmap of an own mapping: {unmapped:?}");
     }
@@ -156,7 +174,7 @@ impl Arena {
         let _ = at;
     }
 
-    /// Gives the memory of the range back to the kernel, locked or not; it reads as zeroes afterwards. Kernels before 5.18
+    /// Gives anonymous memory of the range back to the kernel, locked or not; it reads as zeroes afterwards. Kernels before 5.18
     /// keep locked memory (`-k`).
     pub(crate) fn discard(&mut self, at: usize, len: usize) {
         let start = self.span(at, len);

@@ -206,6 +206,11 @@ impl Items {
         self.length_word(item) & IS_LARGE != 0
     }
 
+    /// Whether client flags are there; they are not where they are 0.
+    pub(crate) fn has_flags(&self, item: Handle) -> bool {
+        self.length_word(item) & HAS_FLAGS != 0
+    }
+
     #[inline]
     pub(crate) fn client_flags(&self, item: Handle) -> u32 {
         let word = self.length_word(item);

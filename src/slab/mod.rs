@@ -10,6 +10,7 @@
 //! [`arena`], which is bounds-checked memory with a safe interface.
 
 pub(crate) mod arena;
+pub(crate) mod backing;
 pub(crate) mod classes;
 pub(crate) mod items;
 pub(crate) mod pages;

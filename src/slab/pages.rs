@@ -5,6 +5,7 @@
 //! are carved chunk by chunk, so that memory no item ever reached stays untouched.
 
 use super::arena::Arena;
+use super::backing::Backing;
 use super::classes::{ClassId, Classes, PAGE};
 use super::items::{Handle, Items};
 use crate::clock::{NEVER, Seconds};
@@ -82,10 +83,20 @@ pub(crate) struct ClassPages {
     pub(crate) live: usize,
 }
 
+/// Why a page cannot be adopted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    /// There is no such class, or not so many chunks in it, or not so many pages.
+    Impossible,
+    /// The file system has no room for it.
+    NoMemory,
+}
+
 /// All pages of a shard.
 #[derive(Debug)]
 pub(crate) struct Slabs {
     pub(crate) items: Items,
+    backing: Backing,
     pub(crate) classes: Classes,
     pub(crate) pages: Vec<Page>,
     pub(crate) by_class: Vec<ClassPages>,
@@ -96,15 +107,18 @@ pub(crate) struct Slabs {
     /// Pages that may be resident at once.
     pages_max: usize,
     resident: usize,
+    /// The last page that was wanted found no memory; none is asked for until one was given back.
+    exhausted: bool,
 }
 
 impl Slabs {
     /// No page yet; the arena's length bounds how many there can ever be.
-    pub(crate) fn new(arena: Arena, with_cas: bool, pages_max: usize) -> Slabs {
+    pub(crate) fn new(arena: Arena, backing: Backing, with_cas: bool, pages_max: usize) -> Slabs {
         let classes = Classes::new();
         let by_class = (0..classes.len()).map(|_| ClassPages::default()).collect();
         Slabs {
             items: Items::new(arena, with_cas),
+            backing,
             classes,
             pages: Vec::new(),
             by_class,
@@ -112,6 +126,7 @@ impl Slabs {
             discarded: Vec::new(),
             pages_max,
             resident: 0,
+            exhausted: false,
         }
     }
 
@@ -156,7 +171,8 @@ impl Slabs {
     /// Gives one pool page's memory back to the kernel.
     pub(crate) fn discard_free_page(&mut self) -> bool {
         let Some(page) = self.free.pop() else { return false };
-        self.items.arena.discard(page as usize * PAGE, PAGE);
+        self.backing.discard(&mut self.items.arena, page as usize * PAGE, PAGE);
+        self.exhausted = false;
         self.discarded.push(page);
         self.resident -= 1;
         true
@@ -241,19 +257,70 @@ impl Slabs {
         if let Some(page) = self.free.pop() {
             return Some(page);
         }
-        if self.resident >= self.pages_max {
+        if self.resident >= self.pages_max || self.exhausted {
             return None;
         }
-        let page = match self.discarded.pop() {
-            Some(page) => page,
-            None if (self.pages.len() + 1) * PAGE <= self.items.arena.len() => {
-                self.pages.push(Page::EMPTY);
-                (self.pages.len() - 1) as u32
-            }
-            None => return None,
-        };
+        let page = self.discarded.last().map_or(self.pages.len(), |&page| page as usize);
+        if (page + 1) * PAGE > self.items.arena.len() {
+            return None;
+        }
+        if !self.backing.commit(page * PAGE, PAGE) {
+            self.exhausted = true;
+            return None;
+        }
+        if self.discarded.pop().is_none() {
+            self.pages.push(Page::EMPTY);
+        }
         self.resident += 1;
-        Some(page)
+        Some(page as u32)
+    }
+
+    /// The next page as an earlier server left it: of `class` with all its `carved` chunks in use until they are given,
+    /// or of no class. Nothing is known of its bytes yet.
+    pub(crate) fn adopt(&mut self, class: ClassId, carved: u16) -> Result<(), Unfit> {
+        let page_id = self.pages.len() as u32;
+        let at = self.pages.len() * PAGE;
+        if at + PAGE > self.items.arena.len() {
+            return Err(Unfit::Impossible);
+        }
+        if class == NO_CLASS {
+            self.backing.discard(&mut self.items.arena, at, PAGE);
+            self.pages.push(Page::EMPTY);
+            self.discarded.push(page_id);
+            return Ok(());
+        }
+        if usize::from(class) >= self.classes.len() || usize::from(carved) > self.classes.chunks_per_page(class) {
+            return Err(Unfit::Impossible);
+        }
+        // A page that somebody took out of the file must not be missed in the middle of reading it.
+        if !self.backing.commit(at, PAGE) {
+            return Err(Unfit::NoMemory);
+        }
+        let listed = usize::from(carved) < self.classes.chunks_per_page(class);
+        let of_class = &mut self.by_class[class as usize];
+        let position = of_class.pages.len() as u32;
+        self.pages.push(Page { class, carved, used: carved, listed, position, ..Page::EMPTY });
+        of_class.pages.push(page_id);
+        of_class.used += usize::from(carved);
+        if listed {
+            of_class.with_room.push(page_id);
+        }
+        self.resident += 1;
+        Ok(())
+    }
+
+    /// The bytes of all chunks of the page that were ever given out.
+    pub(crate) fn carved_bytes(&self, page: &Page, page_id: u32) -> &[u8] {
+        let len = if page.class == NO_CLASS { 0 } else { usize::from(page.carved) * self.classes.size(page.class) };
+        self.items.arena.bytes(page_id as usize * PAGE, len)
+    }
+
+    /// Size of the chunk that `handle` names; `None` when it names none that was ever given out.
+    pub(crate) fn carved_size(&self, handle: Handle) -> Option<usize> {
+        let page = self.pages.get(handle.page()).filter(|page| page.class != NO_CLASS)?;
+        let size = self.classes.size(page.class);
+        let at = handle.offset() % PAGE;
+        (at.is_multiple_of(size) && at / size < usize::from(page.carved)).then_some(size)
     }
 
     /// No chunk of the page is given out any more.
@@ -373,12 +440,15 @@ impl Slabs {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::sync::Arc;
+
     use super::*;
     use crate::slab::arena::Mapping;
 
     fn slabs(pages_max: usize) -> (Mapping, Slabs) {
         let mapping = Mapping::reserve(8 * PAGE, false).expect("address space");
-        let slabs = Slabs::new(mapping.arena(), true, pages_max);
+        let slabs = Slabs::new(mapping.arena(), Backing::Anonymous, true, pages_max);
         (mapping, slabs)
     }
 
@@ -455,6 +525,17 @@ mod tests {
         }
         assert_eq!(slabs.resident(), 1);
         assert!(!slabs.grow(class, 1) || slabs.resident() == 1);
+    }
+
+    #[test]
+    fn a_page_that_the_file_system_has_no_room_for_is_not_given_out() {
+        let mapping = Mapping::reserve(8 * PAGE, false).expect("address space");
+        // A file that cannot be written stands for a file system that is full.
+        let file = Arc::new(File::open("/dev/null").expect("there"));
+        let mut slabs = Slabs::new(mapping.arena(), Backing::File { file, start: 0 }, true, 8);
+        assert!(!slabs.grow(0, 1) && !slabs.grow(0, 1));
+        assert_eq!((slabs.resident(), slabs.pages.len()), (0, 0));
+        assert_eq!(slabs.adopt(0, 1), Err(Unfit::NoMemory));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use super::Stats;
 use super::counters::WorkerCounters;
-use crate::clock::{START, Seconds};
+use crate::clock::Seconds;
 use crate::shared::Shared;
 use crate::store::{ClassCounters, StoreTotals};
 use crate::tls::Counters;
@@ -90,7 +90,7 @@ pub fn general(shared: &Shared, now: Seconds) -> Stats {
 
 fn process(stats: &mut Stats, shared: &Shared, now: Seconds) {
     stats.add("pid", std::process::id());
-    stats.add("uptime", now - START);
+    stats.add("uptime", now - shared.clock.started());
     stats.add("time", shared.clock.unix(now));
     stats.add("version", crate::MEMCACHED_VERSION);
     stats.add("libevent", "none (mio)");
@@ -202,7 +202,7 @@ fn tls(stats: &mut Stats, shared: &Shared, now: Seconds) {
     }
     stats.add("ssl_handshake_errors", tls.counters.handshake_errors.load(Ordering::Relaxed));
     stats.add("ssl_proto_errors", tls.counters.proto_errors.load(Ordering::Relaxed));
-    stats.add("time_since_server_cert_refresh", now.saturating_sub(tls.refreshed()));
+    stats.add("time_since_server_cert_refresh", now.saturating_sub(tls.refreshed().max(shared.clock.started())));
 }
 
 fn items(stats: &mut Stats, shared: &Shared, sums: &Sums) {

@@ -116,6 +116,21 @@ impl Index {
         table.allocation_size().max(32)
     }
 
+    /// Makes room in an empty index for entries of these hashes, so that adding them moves none: moving one means to look
+    /// up its key, somewhere in memory.
+    pub(crate) fn make_room(&mut self, hashes: impl Iterator<Item = u64>) {
+        let mut counts = vec![0; self.segments.len()];
+        for hash in hashes {
+            counts[self.segment_of(hash)] += 1;
+        }
+        for (table, count) in self.segments.iter_mut().zip(counts) {
+            debug_assert!(table.is_empty());
+            self.bytes -= table.allocation_size();
+            *table = HashTable::with_capacity(count);
+            self.bytes += table.allocation_size();
+        }
+    }
+
     /// Adds an entry, growing the segment if need be.
     pub(crate) fn insert(&mut self, hash: u64, item: Handle, hash_of: impl Fn(Handle) -> u64) {
         let segment = self.segment_of(hash);

@@ -22,12 +22,14 @@ mod prefetch;
 mod reassign;
 mod remove;
 mod report;
+mod restart;
 mod scan;
 mod shard;
 mod sweep;
 mod terms;
 mod upload;
 
+use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::sync::Arc;
@@ -47,6 +49,7 @@ pub use prefetch::PREFETCH_KEYS;
 pub use reassign::Reassign;
 pub use remove::{Remains, Removal, RemoveOutcome};
 pub use report::{ClassReport, ListedItem};
+pub use restart::{Refusal, Restored, StillReceiving};
 pub use scan::{Cursor, DeletedSlice, Scanned};
 pub use terms::{CreateNumber, DeltaTerms, Missing, Older, OnFailure, Terms};
 pub use upload::Upload;
@@ -54,8 +57,10 @@ pub use upload::Upload;
 use crate::clock::Seconds;
 use crate::command::{ClassSet, KEY_MAX, Mode};
 use crate::slab::arena::Mapping;
+use crate::slab::backing::Backing;
 use crate::slab::classes::PAGE;
 use crate::slab::items::VALUE_MAX;
+use crate::sys::memory_file::HEADER_BYTES;
 use shard::Shard;
 
 /// Memory that one shard should have at least, in bytes. At -m 64 and two threads, four shards of 16 MiB cost 0.7 % of
@@ -92,6 +97,9 @@ pub struct Config {
     pub locked: bool,
     /// Whether to keep a histogram of item sizes.
     pub track_sizes: bool,
+    /// A file to keep the items in, instead of memory of the process; see [`crate::sys::memory_file`]. No more is
+    /// reserved than the limit then.
+    pub memory_file: Option<Arc<File>>,
     /// Who is told of evictions and page moves.
     pub observer: Option<Arc<dyn Observer>>,
 }
@@ -109,6 +117,7 @@ impl Config {
             huge_pages: false,
             locked: false,
             track_sizes: false,
+            memory_file: None,
             observer: None,
         }
     }
@@ -116,6 +125,11 @@ impl Config {
     /// The limit that `-I` sets.
     fn item_limit(&self) -> ItemLimit {
         ItemLimit { bytes: self.item_max_bytes as usize, header: if self.cas { 48 + 8 } else { 48 } }
+    }
+
+    /// Whether the limit is all there can ever be.
+    fn is_fixed(&self) -> bool {
+        self.locked || self.memory_file.is_some()
     }
 
     /// A power of two: one shard for each 32 MiB, at most 4 for each thread, and none so small that it could not hold
@@ -229,6 +243,26 @@ pub enum DeltaOutcome {
     NoMemoryForNew,
 }
 
+/// The secret of a store's hash, as two numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Seeds {
+    key: u64,
+    shared: u64,
+}
+
+impl Seeds {
+    fn random() -> Seeds {
+        // The standard library's hasher state is seeded by the operating system.
+        let draw = |n: u64| RandomState::new().hash_one(n);
+        Seeds { key: draw(1), shared: draw(2) }
+    }
+
+    fn hasher(self) -> KeyHasher {
+        // Lives as long as the process, as stores do; a test that makes many leaks a few bytes for each.
+        KeyHasher { seed: self.key, shared: Box::leak(Box::new(SharedSeed::from_u64(self.shared))) }
+    }
+}
+
 /// The hash of keys, with a secret of this store.
 #[derive(Clone, Copy, Debug)]
 struct KeyHasher {
@@ -237,13 +271,6 @@ struct KeyHasher {
 }
 
 impl KeyHasher {
-    fn random() -> KeyHasher {
-        // The standard library's hasher state is seeded by the operating system.
-        let draw = |n: u64| RandomState::new().hash_one(n);
-        // Lives as long as the process, as stores do; a test that makes many leaks a few bytes for each.
-        KeyHasher { seed: draw(1), shared: Box::leak(Box::new(SharedSeed::from_u64(draw(2)))) }
-    }
-
     #[inline]
     fn hash(self, key: &[u8]) -> u64 {
         let mut hasher = FoldHasher::with_seed(self.seed, self.shared);
@@ -263,6 +290,7 @@ struct Slot {
 struct Inner {
     slots: Box<[CachePadded<Slot>]>,
     hasher: KeyHasher,
+    seeds: Seeds,
     /// The last CAS number given out.
     last_cas: CachePadded<AtomicU64>,
     /// Whether look-ups in advance pay; see `prefetch`.
@@ -280,15 +308,24 @@ impl Store {
     /// Makes an empty store.
     ///
     /// # Errors
-    /// When the kernel refuses the address space, or huge pages that were asked for.
+    /// When the kernel refuses the address space, huge pages that were asked for, or the memory file.
     pub fn new(config: Config) -> io::Result<Store> {
+        if let Some(file) = &config.memory_file {
+            file.set_len(HEADER_BYTES)?;
+            file.set_len(config.file_bytes())?;
+        }
+        Store::over(config, Seeds::random())
+    }
+
+    /// A store that knows no item, be there any in its memory file or not.
+    fn over(config: Config, seeds: Seeds) -> io::Result<Store> {
         let count = config.shard_count();
         let budget = shard_budget(config.memory_bytes, count);
-        let hasher = KeyHasher::random();
+        let hasher = seeds.hasher();
         let slots = (0..count)
-            .map(|_| {
-                let mapping = reserve(&config, budget)?;
-                let shard = Shard::new(mapping.arena(), &config, budget, hasher);
+            .map(|slot| {
+                let (mapping, backing) = memory(&config, slot, budget)?;
+                let shard = Shard::new(mapping.arena(), backing, &config, budget, hasher);
                 Ok(CachePadded::new(Slot { shard: Mutex::new(shard), mapping }))
             })
             .collect::<io::Result<_>>()?;
@@ -296,6 +333,7 @@ impl Store {
             inner: Arc::new(Inner {
                 slots,
                 hasher,
+                seeds,
                 last_cas: CachePadded::default(),
                 wants_prefetch: AtomicBool::new(false),
                 config,
@@ -394,7 +432,7 @@ impl Store {
     /// lower limit is given back by [`Store::shrink`].
     pub fn set_memory_limit(&self, bytes: u64) -> bool {
         let budget = shard_budget(bytes, self.inner.slots.len());
-        if self.inner.slots.iter().any(|slot| budget > slot.mapping.arena().len()) || self.inner.config.locked {
+        if self.inner.slots.iter().any(|slot| budget > slot.mapping.arena().len()) || self.inner.config.is_fixed() {
             return false;
         }
         for mut shard in self.shards() {
@@ -439,10 +477,26 @@ fn shard_budget(memory_bytes: u64, shards: usize) -> usize {
     ((memory_bytes / shards as u64) as usize).max(16 * PAGE)
 }
 
+/// Bytes of one of `shards` arenas in a memory file.
+fn arena_bytes(config: &Config, shards: usize) -> usize {
+    whole_pages(shard_budget(config.memory_bytes, shards))
+}
+
+fn whole_pages(bytes: usize) -> usize {
+    bytes.min(ARENA_MAX).next_multiple_of(PAGE)
+}
+
+/// The memory of one shard.
+fn memory(config: &Config, slot: usize, budget: usize) -> io::Result<(Mapping, Backing)> {
+    let Some(file) = &config.memory_file else { return Ok((reserve(config, budget)?, Backing::Anonymous)) };
+    let len = whole_pages(budget);
+    let start = HEADER_BYTES + (slot * len) as u64;
+    Ok((Mapping::of_file(file, start, len)?, Backing::File { file: Arc::clone(file), start }))
+}
+
 /// Reserves more than the budget, so that the limit can be raised; as much as the kernel lets us have.
 fn reserve(config: &Config, budget: usize) -> io::Result<Mapping> {
-    let whole_pages = |bytes: usize| bytes.min(ARENA_MAX).next_multiple_of(PAGE);
-    if !config.locked
+    if !config.is_fixed()
         && let Ok(mapping) = Mapping::reserve(whole_pages(budget * RESERVE_FACTOR), config.huge_pages)
     {
         return Ok(mapping);

@@ -13,6 +13,7 @@ use super::terms::{Heritage, Missing, Older, Terms};
 use super::{Config, ItemLimit, KeyHasher, Miss, Mode, Observer, Outcome, Put};
 use crate::clock::Seconds;
 use crate::slab::arena::Arena;
+use crate::slab::backing::Backing;
 use crate::slab::classes::{ClassId, PAGE};
 use crate::slab::items::{Handle, Head, Items, state};
 use crate::slab::pages::Slabs;
@@ -73,8 +74,8 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    pub(super) fn new(arena: Arena, config: &Config, budget: usize, hasher: KeyHasher) -> Shard {
-        let slabs = Slabs::new(arena, config.cas, budget / PAGE);
+    pub(super) fn new(arena: Arena, backing: Backing, config: &Config, budget: usize, hasher: KeyHasher) -> Shard {
+        let slabs = Slabs::new(arena, backing, config.cas, budget / PAGE);
         let classes = (0..slabs.classes.len()).map(|_| ClassState::default()).collect();
         let mut shard = Shard {
             slabs,
@@ -128,7 +129,7 @@ impl Shard {
 
     /// Keeps the byte gauge of the item's class, and the histogram of sizes if there is one.
     #[inline]
-    fn count_bytes(&mut self, item: Handle, removed: usize, added: usize) {
+    pub(super) fn count_bytes(&mut self, item: Handle, removed: usize, added: usize) {
         let class = self.class_state(item);
         class.bytes = class.bytes + added - removed;
         if let Some(sizes) = &mut self.sizes {

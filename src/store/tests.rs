@@ -25,7 +25,7 @@ fn put(store: &Store, mode: Mode, key: &[u8], value: &[u8]) -> Outcome {
     store.put(&Put { key, client_flags: 3, expiry: NEVER, mode }, value, NOW)
 }
 
-fn get_at(store: &Store, key: &[u8], now: Seconds) -> Option<Vec<u8>> {
+pub(super) fn get_at(store: &Store, key: &[u8], now: Seconds) -> Option<Vec<u8>> {
     let mut value = Vec::new();
     store.fetch(key, &Fetch::GET, now, |found| found.copy_to(&mut value, End::Crlf)).ok()?;
     assert!(value.ends_with(b"\r\n"));
@@ -42,7 +42,7 @@ fn cas_of(store: &Store, key: &[u8]) -> u64 {
 }
 
 /// Recounts everything that is kept incrementally.
-fn verify(store: &Store) {
+pub(super) fn verify(store: &Store) {
     for shard in store.shards() {
         let slabs = &shard.slabs;
         let mut live_total = 0;

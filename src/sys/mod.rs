@@ -4,6 +4,7 @@
 pub mod daemon;
 pub mod huge_pages;
 pub mod limits;
+pub mod memory_file;
 pub mod owner;
 pub mod peer;
 pub mod pid_file;

@@ -30,6 +30,8 @@ pub struct Needs {
     pub user_database: bool,
     /// To remove files at the end.
     pub removes_files: bool,
+    /// To keep items in a file, and to leave its state at the end.
+    pub memory_file: bool,
 }
 
 /// Confines all threads of this process, now and for good, and with them those they start.
@@ -77,6 +79,11 @@ fn allowed(needs: Needs) -> Result<Rules, BackendError> {
         rules.insert(libc::SYS_unlinkat, Vec::new());
         #[cfg(target_arch = "x86_64")]
         rules.insert(libc::SYS_unlink, Vec::new());
+    }
+    if needs.memory_file {
+        rules.extend([libc::SYS_fallocate, libc::SYS_fsync, libc::SYS_renameat].map(|call| (call, Vec::new())));
+        #[cfg(target_arch = "x86_64")]
+        rules.insert(libc::SYS_rename, Vec::new());
     }
     let thread = libc::CLONE_THREAD as u64;
     rules.insert(libc::SYS_clone, vec![when(0, MaskedEq(thread), thread)?]);
@@ -222,7 +229,7 @@ mod tests {
     #[ignore = "run by the others, in a process of its own"]
     fn child() {
         let tries = std::env::var(TRIES).unwrap();
-        let needs = Needs { user_database: tries.ends_with("_user_database"), removes_files: false };
+        let needs = Needs { user_database: tries.ends_with("_user_database"), ..Needs::default() };
         let parent = getppid().unwrap();
         let file = tempfile::NamedTempFile::new().unwrap();
         let (go, waits) = std::sync::mpsc::channel::<()>();

@@ -1,0 +1,340 @@
+//! Items that outlive their server (`-e`): the real binary stopped, killed, and started again on the same file.
+
+mod support;
+
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use rustix::process::Signal;
+use support::{PATIENCE, Server, larder, run};
+use tempfile::TempDir;
+
+/// Where tests keep memory: in RAM, as it should be, where there is some.
+fn directory() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+fn start(directory: TempDir, arguments: &[&str]) -> Server {
+    Server::start_in(directory, &[&["-s", "{}/socket", "-e", "{}/memory", "-v"], arguments].concat())
+}
+
+/// Ends it with `signal` and hands on its directory.
+fn end(mut server: Server, signal: Signal) -> TempDir {
+    server.signal(signal);
+    let status = server.wait();
+    assert_eq!(status.code(), (signal != Signal::KILL).then_some(0));
+    server.into_directory()
+}
+
+struct Client {
+    stream: BufReader<UnixStream>,
+}
+
+impl Client {
+    fn connect(server: &Server) -> Client {
+        Client::on(UnixStream::connect(server.path("socket")).unwrap())
+    }
+
+    fn on(stream: UnixStream) -> Client {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Client { stream: BufReader::new(stream) }
+    }
+
+    fn send(&mut self, request: &[u8]) -> std::io::Result<()> {
+        self.stream.get_mut().write_all(request)
+    }
+
+    /// The next line, without its end; an error when the server went away.
+    fn line(&mut self) -> std::io::Result<String> {
+        let mut line = String::new();
+        self.stream.read_line(&mut line)?;
+        match line.strip_suffix("\r\n") {
+            Some(line) => Ok(line.to_owned()),
+            None => Err(std::io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    fn set(&mut self, key: &str, client_flags: u32, exptime: u32, value: &[u8]) -> std::io::Result<()> {
+        let head = format!("set {key} {client_flags} {exptime} {}\r\n", value.len());
+        self.send(&[head.as_bytes(), value, b"\r\n"].concat())?;
+        assert_eq!(self.line()?, "STORED", "{key}");
+        Ok(())
+    }
+
+    /// Client flags, CAS number and value.
+    fn gets(&mut self, key: &str) -> std::io::Result<Option<(String, String, Vec<u8>)>> {
+        self.send(format!("gets {key}\r\n").as_bytes())?;
+        let head = self.line()?;
+        if head == "END" {
+            return Ok(None);
+        }
+        let words: Vec<&str> = head.split(' ').collect();
+        assert_eq!(words[..2], ["VALUE", key], "{head}");
+        let mut value = vec![0; words[3].parse::<usize>().unwrap() + 2];
+        self.stream.read_exact(&mut value)?;
+        assert!(value.ends_with(b"\r\n"));
+        value.truncate(value.len() - 2);
+        assert_eq!(self.line()?, "END");
+        Ok(Some((words[2].to_owned(), words[4].to_owned(), value)))
+    }
+
+    fn stat(&mut self, group: &str, name: &str) -> String {
+        self.send(format!("stats{group}\r\n").as_bytes()).unwrap();
+        let mut found = None;
+        loop {
+            let line = self.line().unwrap();
+            if line == "END" {
+                return found.unwrap_or_else(|| panic!("no {name}"));
+            }
+            if let Some(value) = line.strip_prefix(&format!("STAT {name} ")) {
+                found = Some(value.to_owned());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_graceful_restart_keeps_ten_thousand_items() {
+    let mut server = start(directory(), &["-I", "4m", "-m", "128"]);
+    let mut client = Client::connect(&server);
+    let value = |n: usize| format!("{n} ").repeat(if n % 2000 == 7 { 400_000 } else { n % 100 });
+    for n in 0..10_000 {
+        let exptime = if n % 3 == 0 { 1000 } else { 0 };
+        client.set(&format!("key{n}"), n as u32 % 5, exptime, value(n).as_bytes()).unwrap();
+    }
+    let uniques: Vec<String> =
+        (0..10_000).map(|n| client.gets(&format!("key{n}")).unwrap().expect("there").1).collect();
+    let bytes = client.stat("", "bytes");
+    let classes = client.stat(" slabs", "1:used_chunks");
+    for signal in [Signal::USR1, Signal::TERM, Signal::INT] {
+        server = start(end(server, signal), &["-I", "4m", "-m", "128"]);
+        client = Client::connect(&server);
+        assert_eq!(client.stat("", "curr_items"), "10000");
+        assert_eq!(client.stat("", "bytes"), bytes);
+        assert_eq!(client.stat(" slabs", "1:used_chunks"), classes);
+        assert_eq!(client.stat("", "total_items"), "10000", "as memcached counts");
+        assert_eq!(client.stat("", "uptime").len(), 1);
+        for (n, unique) in uniques.iter().enumerate() {
+            let found = client.gets(&format!("key{n}")).unwrap();
+            assert_eq!(found, Some(((n % 5).to_string(), unique.clone(), value(n).into_bytes())), "key{n}");
+        }
+    }
+    client.send(b"mg key3 t\r\nmg key4 t\r\n").unwrap();
+    let left: u32 = client.line().unwrap().strip_prefix("HD t").unwrap().parse().unwrap();
+    assert!((900..=1000).contains(&left), "{left}");
+    assert_eq!(client.line().unwrap(), "HD t-1");
+    client.set("next", 0, 0, b"").unwrap();
+    let next = client.gets("next").unwrap().expect("there").1;
+    assert_eq!(next, "10001", "CAS numbers go on");
+    let memory = server.path("memory").display().to_string();
+    assert_eq!(client.stat(" settings", "memory_file"), memory);
+    let log = server.stop();
+    assert!(log.contains("restored memory_file=") && log.contains("items=10000 "), "{log}");
+    assert!(log.contains("left memory_file=") && log.contains("signal=SIGTERM"), "{log}");
+}
+
+#[test]
+fn after_a_kill_the_cache_is_empty() {
+    let server = start(directory(), &[]);
+    Client::connect(&server).set("k", 0, 0, b"first").unwrap();
+    // The state of the first stop must not serve twice.
+    let server = start(end(server, Signal::TERM), &[]);
+    let mut client = Client::connect(&server);
+    assert!(client.gets("k").unwrap().is_some());
+    client.set("k", 0, 0, b"second").unwrap();
+    let server = start(end(server, Signal::KILL), &[]);
+    let mut client = Client::connect(&server);
+    assert_eq!(client.gets("k").unwrap(), None);
+    assert_eq!(client.stat("", "curr_items"), "0");
+    assert!(server.stop().contains("left by no graceful stop: the cache starts empty"));
+}
+
+/// Leaves an item with `before`, changes something, starts with `after`: the item is gone and the log says why.
+#[track_caller]
+fn check_empty(before: &[&str], change: impl FnOnce(&Path), after: &[&str], why: &str) {
+    let server = start(directory(), before);
+    Client::connect(&server).set("k", 0, 0, b"value").unwrap();
+    let directory = end(server, Signal::USR1);
+    change(&directory.path().join("memory"));
+    let server = start(directory, after);
+    let mut client = Client::connect(&server);
+    assert_eq!(client.gets("k").unwrap(), None);
+    client.set("k", 0, 0, b"new").unwrap();
+    let log = server.stop();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("starts empty")).collect();
+    assert!(told.len() == 1 && told[0].contains("level=warn") && told[0].contains(why), "{log}");
+}
+
+#[test]
+fn with_other_settings_the_cache_is_empty() {
+    let same = |_: &Path| ();
+    check_empty(&["-m", "64"], same, &["-m", "128"], "-m was 67108864 and is 134217728");
+    check_empty(&["-I", "1m"], same, &["-I", "2m"], "-I was 1048576 and is 2097152");
+    check_empty(&[], same, &["-C"], "-C was 0 and is 1");
+    check_empty(&["-t", "4", "-m", "256"], same, &["-t", "1", "-m", "256"], "shards (-m, -t, -I) was 8 and is 4");
+}
+
+#[test]
+fn with_damaged_files_the_cache_is_empty() {
+    let overwrite = |path: &Path, at: u64| {
+        use std::os::unix::fs::FileExt;
+        OpenOptions::new().write(true).open(path).unwrap().write_all_at(b"damage", at).unwrap();
+    };
+    let truncate = |path: &Path| OpenOptions::new().write(true).open(path).unwrap().set_len(1 << 20).unwrap();
+    check_empty(&[], truncate, &[], "the memory has another length");
+    check_empty(&[], |path| fs::remove_file(path).unwrap(), &[], "the memory has another length");
+    check_empty(&[], |path| overwrite(&path.with_added_extension("meta"), 50), &[], "the state's checksum differs");
+    // The item lies in the first page of its shard, of which there are two.
+    let everywhere = |path: &Path| {
+        overwrite(path, (64 << 10) + 20);
+        overwrite(path, (64 << 10) + (32 << 20) + 20);
+    };
+    check_empty(&[], everywhere, &[], "the checksum of a page differs");
+}
+
+#[test]
+fn a_confined_server_leaves_its_items_too() {
+    let confined = ["-o", "drop_privileges"];
+    let server = start(directory(), &confined);
+    Client::connect(&server).set("large", 0, 0, &[b'v'; 900_000]).unwrap();
+    let server = start(end(server, Signal::USR1), &confined);
+    assert_eq!(Client::connect(&server).gets("large").unwrap().expect("there").2, [b'v'; 900_000]);
+    let log = server.stop();
+    assert!(log.contains("left memory_file=") && !log.contains("level=error"), "{log}");
+}
+
+#[test]
+fn two_servers_never_share_a_file() {
+    let server = start(directory(), &[]);
+    Client::connect(&server).set("k", 0, 0, b"value").unwrap();
+    let memory = server.path("memory").display().to_string();
+    let second = run(&["-p", "-1", "-l", "127.0.0.1", "-e", &memory]);
+    assert_eq!(second.status.code(), Some(71));
+    let text = String::from_utf8(second.stderr).unwrap();
+    assert!(text.contains("another server uses it"), "{text}");
+    let mut client = Client::connect(&server);
+    assert_eq!(client.gets("k").unwrap().expect("there").2, b"value");
+}
+
+#[test]
+fn files_of_others_are_refused_and_stay() {
+    let directory = directory();
+    let path = |name: &str| directory.path().join(name);
+    fs::write(path("letter"), "dear reader").unwrap();
+    fs::write(path("memory.meta"), "").unwrap();
+    for (name, why) in [("letter", "something else"), ("memory", "its state (.meta): it holds something else")] {
+        let file = path(name).display().to_string();
+        let refused = run(&["-p", "-1", "-l", "127.0.0.1", "-e", &file]);
+        let text = String::from_utf8(refused.stderr).unwrap();
+        assert!(refused.status.code() == Some(71) && text.contains(why), "{text}");
+    }
+    assert_eq!(fs::read_to_string(path("letter")).unwrap(), "dear reader");
+    assert!(path("memory.meta").exists());
+    assert_eq!(fs::metadata(path("memory")).unwrap().mode() & 0o7777, 0o600);
+}
+
+#[test]
+fn a_relative_path_is_that_of_where_the_command_was_given() {
+    let directory = directory();
+    let place = directory.path().to_owned();
+    let pid_file = place.join("pid");
+    let socket = place.join("socket");
+    let status = larder(&["-d", "-e", "memory", "-P", "pid", "-s", "socket"])
+        .current_dir(&place)
+        .status()
+        .expect("the binary runs");
+    assert_eq!(status.code(), Some(0));
+    let pid: i32 = fs::read_to_string(pid_file).unwrap().trim().parse().unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    Client::on(UnixStream::connect(socket).unwrap()).set("k", 0, 0, b"value").unwrap();
+    rustix::process::kill_process(pid, Signal::USR1).unwrap();
+    assert!(support::ends(pid));
+    let server = start(directory, &[]);
+    assert!(Client::connect(&server).gets("k").unwrap().is_some());
+}
+
+/// What a client of the load test keeps at key `n` in its round `round`: of any size, and recognisable.
+fn load_value(client: usize, n: usize, round: usize) -> Vec<u8> {
+    let word = format!("{client}/{n}/{round};");
+    let len = if n.is_multiple_of(50) { 100_000 } else { n % 900 };
+    word.as_bytes().iter().copied().cycle().take(word.len() + len).collect()
+}
+
+/// Writes and reads its own keys until told to stop, through all restarts. A value that was confirmed must be there; one
+/// whose confirmation was lost may be there instead.
+fn load(client: usize, socket: &Path, stop: &AtomicBool) -> usize {
+    const KEYS: usize = 300;
+    let mut confirmed = vec![0; KEYS];
+    let mut tried = vec![0; KEYS];
+    let mut checked = 0;
+    let mut round = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let Ok(stream) = UnixStream::connect(socket) else {
+            std::thread::yield_now();
+            continue;
+        };
+        let mut connection = Client::on(stream);
+        let mut go_on = || -> std::io::Result<()> {
+            while !stop.load(Ordering::Relaxed) {
+                round += 1;
+                let n = round * 7 % KEYS;
+                let key = format!("c{client}k{n}");
+                let found = connection.gets(&key)?.map(|(_, _, value)| value);
+                let fits = |round: usize| match round {
+                    0 => found.is_none(),
+                    _ => found.as_ref() == Some(&load_value(client, n, round)),
+                };
+                assert!(
+                    fits(confirmed[n]) || fits(tried[n]),
+                    "{key} is none of its rounds {} {}",
+                    confirmed[n],
+                    tried[n]
+                );
+                checked += 1;
+                tried[n] = round;
+                connection.set(&key, 0, 0, &load_value(client, n, round))?;
+                confirmed[n] = round;
+            }
+            Ok(())
+        };
+        // An error is the server going away.
+        let _ = go_on();
+    }
+    checked
+}
+
+#[test]
+fn restarts_under_load_lose_and_change_nothing() {
+    let server = start(directory(), &["-t", "2", "-m", "128"]);
+    let socket = server.path("socket");
+    let stop = AtomicBool::new(false);
+    let last = std::thread::scope(|scope| {
+        let mut server = server;
+        let clients: Vec<_> = (0..3)
+            .map(|client| {
+                let (socket, stop) = (&socket, &stop);
+                scope.spawn(move || load(client, socket, stop))
+            })
+            .collect();
+        let deadline = Instant::now() + PATIENCE;
+        for _ in 0..8 {
+            // Some load between two restarts.
+            let mut client = Client::connect(&server);
+            while client.stat("", "cmd_set").parse::<u64>().unwrap() < 400 {
+                assert!(Instant::now() < deadline && clients.iter().all(|client| !client.is_finished()));
+            }
+            server = start(end(server, Signal::USR1), &["-t", "2", "-m", "128"]);
+        }
+        stop.store(true, Ordering::Relaxed);
+        for client in clients {
+            assert!(client.join().expect("no wrong value") > 0);
+        }
+        server
+    });
+    assert!(last.stop().contains("restored memory_file="));
+}

@@ -78,7 +78,7 @@ fn refusals_go_to_stderr_as_one_line() {
 
 #[test]
 fn missing_features_are_refused_before_anything_is_served() {
-    for args in [&["-e", "f"][..], &["-o", "ext_path=f:1g"]] {
+    for args in [&["-o", "ext_path=f:1g"][..], &["-o", "proxy_config=f"]] {
         let output = larder(args);
         assert_eq!(output.status.code(), Some(64), "{args:?}");
         let line = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -211,6 +211,11 @@ impl Items {
         self.length_word(item) & HAS_FLAGS != 0
     }
 
+    /// Chunks that the item lies in.
+    pub(crate) fn chunk_count(&self, item: Handle) -> usize {
+        if self.is_large(item) { self.value_len(item) / PIECE_VALUE_MAX + 1 } else { 1 }
+    }
+
     #[inline]
     pub(crate) fn client_flags(&self, item: Handle) -> u32 {
         let word = self.length_word(item);

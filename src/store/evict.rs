@@ -115,13 +115,13 @@ impl Shard {
         }
         let page_worth = self.slabs.classes.chunks_per_page(class);
         if self.classes[class as usize].evicted_since >= page_worth {
-            self.classes[class as usize].evicted_since = 0;
             if self.page_moves
                 && self.move_a_page_to(class, now)
                 && let Some(chunk) = self.take_or_grow(class)
             {
                 return Some(chunk);
             }
+            self.classes[class as usize].evicted_since = 0;
         }
         self.evict_and_take(class, now)
     }
@@ -160,7 +160,7 @@ impl Shard {
             }
         }
         self.classes[class as usize].borrowed = 0;
-        if self.drop_a_page(now) { self.take_or_grow(class) } else { None }
+        if self.take_a_page(now) || self.drop_a_page(now) { self.take_or_grow(class) } else { None }
     }
 
     /// Frees the next item at the hand of `class` that deserves it. False when nothing there can go.

@@ -1,21 +1,23 @@
 //! Pages move to the classes where they earn the most hits.
 //!
-//! The score of a class is the hits that one of its pages earns per operation of the shard: over the next few live
-//! items at the hand, the mean frequency (an item that was not used counts a quarter, an expired one nothing), times
-//! the live items per page, divided by the operations since the hand last passed that page. A class that has evicted
-//! a page's worth of items asks for a page of the class with the lowest score, and gets it when its own score is
-//! several times that. Measured against moving by age, which is memcached's rule, in `docs/storage.md`.
+//! The score of a class is the hits that one of its pages earns per operation of the shard: over the next few chunks
+//! in use at the hand, the mean frequency of their items (an expired one counts nothing, and a use of a large item is
+//! shared by its chunks), times the chunks in use per page, and a quarter of a hit for the page itself; all that divided
+//! by the operations since the hand last passed that page. So a page whose items nobody uses goes by its age, however
+//! many items that are. A class that has evicted a page's worth of items asks for a page of the class with the lowest
+//! score, gets it when its own score is several times that, and asks on after each page filled until it is refused.
+//! Measured against moving by age, which is memcached's rule, in `docs/storage.md`.
 
 use super::shard::Shard;
 use crate::clock::Seconds;
 use crate::slab::classes::ClassId;
 use crate::slab::items::{Handle, state};
 
-/// Live items looked at for a score.
-const SCORE_ITEMS: usize = 16;
+/// Chunks in use looked at for a score.
+const SCORE_ITEMS: usize = 64;
 
 /// Chunks looked at for them.
-const SCORE_CHUNKS_MAX: usize = 64;
+const SCORE_CHUNKS_MAX: usize = 256;
 
 /// Classes whose score is refreshed at each question.
 const SCORES_REFRESHED: usize = 4;
@@ -26,8 +28,8 @@ const GAIN_MIN: f64 = 4.0;
 /// How much dearer the last page of a class is.
 const LAST_PAGE_WEIGHT: f64 = 4.0;
 
-/// What an item that was not used since the hand passed counts.
-const UNUSED_WEIGHT: f64 = 0.25;
+/// What a page earns whose items were not used since the hand passed, in hits: nearly nothing, however many they are.
+const PAGE_WORTH: f64 = 0.25;
 
 /// Pages tried when the first ones cannot be emptied.
 const PAGES_TRIED: usize = 4;
@@ -36,10 +38,7 @@ impl Shard {
     /// Moves a page to `class` if there is one that earns little enough elsewhere. True when the pool has it.
     pub(super) fn move_a_page_to(&mut self, class: ClassId, now: Seconds) -> bool {
         self.refresh_score(class, now);
-        for _ in 0..SCORES_REFRESHED {
-            self.score_at = (self.score_at + 1) % self.slabs.classes.len() as ClassId;
-            self.refresh_score(self.score_at, now);
-        }
+        self.refresh_scores(now);
         let Some((donor, score)) = self.poorest(Some(class)) else { return false };
         if score * GAIN_MIN > self.classes[class as usize].score {
             return false;
@@ -49,6 +48,14 @@ impl Shard {
             observer.page_moved(usize::from(donor) + 1, usize::from(class) + 1);
         }
         moved
+    }
+
+    /// Empties a page of the class that earns least for one that has none; used items are saved. True when the pool
+    /// grew.
+    pub(super) fn take_a_page(&mut self, now: Seconds) -> bool {
+        self.refresh_scores(now);
+        let donor = self.poorest(None);
+        donor.is_some_and(|(donor, _)| self.empty_a_page(donor, now, Rescue::Used))
     }
 
     /// Empties a page of the class that earns least, whatever the price. True when the pool grew (or its page was
@@ -84,6 +91,14 @@ impl Shard {
         poorest
     }
 
+    /// Measures the next few classes anew.
+    fn refresh_scores(&mut self, now: Seconds) {
+        for _ in 0..SCORES_REFRESHED {
+            self.score_at = (self.score_at + 1) % self.slabs.classes.len() as ClassId;
+            self.refresh_score(self.score_at, now);
+        }
+    }
+
     /// Measures what a page of `class` earns; see the module.
     fn refresh_score(&mut self, class: ClassId, now: Seconds) {
         let of_class = &self.slabs.by_class[class as usize];
@@ -102,25 +117,20 @@ impl Shard {
             }
             let chunk = self.slabs.chunk(page, number);
             number += 1;
-            let bits = self.items().state(chunk);
-            if bits & state::LIVE == 0 {
-                continue;
-            }
+            let Some(item) = self.item_of(chunk) else { continue };
             seen += 1;
-            worth += match bits & state::FREQUENCY {
-                _ if self.items().is_expired(chunk, now) => 0.0,
-                0 => UNUSED_WEIGHT,
-                uses => f64::from(uses),
-            };
+            if !self.items().is_expired(item, now) {
+                let uses = self.items().state(item) & state::FREQUENCY;
+                worth += f64::from(uses) / self.items().chunk_count(item) as f64;
+            }
             if seen == SCORE_ITEMS {
                 break;
             }
         }
-        // A class whose few items just had to go is judged by the one that is to come, not by nothing.
-        let mean = if seen == 0 { UNUSED_WEIGHT } else { worth / seen as f64 };
-        let live_per_page = (of_class.live + 1) as f64 / of_class.pages.len() as f64;
+        let mean = worth / seen.max(1) as f64;
+        let used_per_page = (of_class.used + 1) as f64 / of_class.pages.len() as f64;
         let ticks = self.tick.saturating_sub(self.slabs.pages[at_hand as usize].passed).max(1);
-        self.classes[class as usize].score = mean * live_per_page / ticks as f64;
+        self.classes[class as usize].score = (mean * used_per_page + PAGE_WORTH) / ticks as f64;
     }
 
     /// Empties the page at the hand of `donor` (or one of the next few), so that it goes to the pool.
@@ -251,4 +261,33 @@ pub(super) enum Rescue {
     All,
     /// Nothing.
     Nothing,
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::clock::{NEVER, START};
+    use crate::command::Mode;
+    use crate::store::{Config, Fetch, Put, Store};
+
+    fn put(store: &Store, key: &str, value: &[u8]) {
+        let put = Put { key: key.as_bytes(), client_flags: 0, expiry: NEVER, mode: Mode::Set };
+        store.put(&put, value, START);
+    }
+
+    #[test]
+    fn a_cache_full_of_unused_small_items_makes_room_for_large_ones() {
+        const MEMORY: usize = 64 << 20;
+        const LARGE: usize = 100_000;
+        let store = Store::new(Config::new(MEMORY as u64, 1)).expect("address space");
+        let value = vec![b'v'; LARGE];
+        for n in 0..MEMORY / 100 {
+            put(&store, &format!("small-{n}"), &value[..100]);
+        }
+        for n in 0..1300 {
+            put(&store, &format!("large-{n}"), &value);
+        }
+        let is_there = |n: &usize| store.fetch(format!("large-{n}").as_bytes(), &Fetch::GET, START, |_| ()).is_ok();
+        let held = (0..1300).filter(is_there).count() * LARGE;
+        assert!(held > MEMORY / 5 * 4, "{held} bytes of large items");
+    }
 }

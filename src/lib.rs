@@ -12,6 +12,7 @@
 //! * [`clock`], [`command`], [`uri`], [`exit_status`], [`panics`]: seconds since start; the words that protocols and
 //!   store share; keys made fit to be shown; what the process ends with; where a panic does not end it.
 //! * [`sys`]: the edge to the operating system, one function a call.
+//! * [`bytes`]: short searches, and replies put together from parts.
 //! * [`source_file`]: a file of users, keys or networks, read with care, and what may be wrong with it.
 //! * [`settings`]: what the operator asked for, as plain data.
 //! * `slab`: size classes, the arena, how an item lies in its chunk. The `unsafe` of the store is here.
@@ -36,6 +37,7 @@
 pub const MEMCACHED_VERSION: &str = "1.6.45";
 
 pub mod auth;
+pub mod bytes;
 pub mod cli;
 pub mod clock;
 pub mod command;

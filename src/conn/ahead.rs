@@ -4,8 +4,7 @@
 //! with a key. Anything else ends the look,
 //! and a wrong guess costs nothing but time: the requests are parsed properly when their turn comes.
 
-use memchr::memchr;
-
+use crate::bytes::scan;
 use crate::protocol::binary::request::Header;
 use crate::protocol::binary::{HEADER_BYTES, REQUEST_MAGIC};
 use crate::protocol::text::number::unsigned_32;
@@ -38,12 +37,12 @@ fn first_key(input: &[u8]) -> Option<(&[u8], &[u8])> {
         let key = input.get(HEADER_BYTES + header.extras_len..header.head_len())?;
         return Some((key, input.get(header.head_len() + header.value_len..)?)).filter(|(key, _)| !key.is_empty());
     }
-    let (line, behind) = input.split_at(memchr(b'\n', input)? + 1);
+    let (line, behind) = input.split_at(scan::find(input, b'\n')? + 1);
     match line {
         [b'g', b'e', b't', b' ', key @ ..]
         | [b'g', b'e', b't', b's', b' ', key @ ..]
         | [b'm', b'g', b' ', key @ ..] => {
-            let end = key.iter().position(|&byte| byte == b' ' || byte == b'\r' || byte == b'\n')?;
+            let end = scan::find_separator(key)?;
             Some((&key[..end], behind))
         }
         [b's', b'e', b't', b' ', arguments @ ..] => {

@@ -18,12 +18,9 @@ use crate::protocol::binary::reply::{Echo, Status};
 use crate::protocol::binary::request::{Header, Verb, u32_at, u64_at};
 use crate::stats::{self, Stats};
 use crate::store::{
-    CreateNumber, DeltaOutcome, DeltaTerms, End, Fetch, Found, OnFailure, Outcome, Put, Removal, RemoveOutcome, Terms,
+    CreateNumber, DeltaOutcome, DeltaTerms, End, Fetch, OnFailure, Outcome, Put, Removal, RemoveOutcome, Terms,
 };
 use crate::watch::CloseReason;
-
-/// What stands before a value besides the key: the header and the client flags.
-const HEAD_BYTES: usize = HEADER_BYTES + 4;
 
 /// The exptime of incr and decr that forbids them to create the item.
 const DO_NOT_CREATE: u32 = u32::MAX;
@@ -194,8 +191,8 @@ impl<'a> Asked<'a> {
     fn get(&self, how: &Fetch, with_key: bool, out: &mut Outbox, cx: &Context<'_>) {
         let key: &[u8] = if with_key { self.key } else { &[] };
         let given = cx.fetch(self.key, how, |found| {
-            values::give(out, found, End::None, HEAD_BYTES + key.len(), |bytes, found| {
-                self.found(bytes, found, key, found.value_len());
+            values::give(out, found, End::None, |bytes, found, parts, value| {
+                self.echo.found(bytes, key, parts.client_flags, parts.value_len, found.cas(), value);
             })
         });
         match given {
@@ -207,17 +204,9 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// What stands before a value of `value_len` bytes.
-    #[inline]
-    fn found(&self, bytes: &mut Vec<u8>, found: &Found<'_>, key: &[u8], value_len: usize) {
-        self.echo.header(bytes, Status::Success, 4, key.len(), value_len, found.cas());
-        bytes.extend_from_slice(&found.client_flags().to_be_bytes());
-        bytes.extend_from_slice(key);
-    }
-
     fn touch(&self, out: &mut Outbox, cx: &Context<'_>) {
         let touched = cx.fetch(self.key, &Fetch::touch(self.expiry(0, cx)), |found| {
-            self.found(out.bytes(), found, &[], 0);
+            self.echo.found(out.bytes(), &[], found.client_flags(), 0, found.cas(), &[]);
         });
         if touched.is_none() {
             self.error(out, Status::NotFound);

@@ -22,9 +22,6 @@ use crate::store::{
     Remains, Removal, RemoveOutcome, Terms, Visit,
 };
 
-/// What mg's line before a value takes at most besides the key and what the client sent itself.
-const HEAD_BYTES: usize = 128;
-
 /// A line with its key as it is in the store.
 #[derive(Clone, Copy, Debug)]
 struct Asked<'a> {
@@ -121,11 +118,15 @@ impl<'a> Asked<'a> {
         let touch = look.fetch.touch;
         let given = cx.look(self.key, look, |found, lease| {
             if flags.has(b'v') && flags.compare() != Some(found.cas()) {
-                let head_bytes = HEAD_BYTES + self.key.len() + flags.text().len();
-                values::give(out, found, End::Crlf, head_bytes, |bytes, found| {
+                values::give(out, found, End::Crlf, |bytes, found, parts, value| {
+                    if lease == Lease::default() && self.returns_nothing() {
+                        reply::value(bytes, parts.value_len, value);
+                        return;
+                    }
                     bytes.extend_from_slice(reply::VALUE);
-                    reply::number(bytes, found.value_len() as u64);
+                    reply::number(bytes, parts.value_len as u64);
                     self.say_found(bytes, found, lease, touch, cx);
+                    bytes.extend_from_slice(value);
                 })
             } else {
                 out.say(reply::DONE);
@@ -141,6 +142,12 @@ impl<'a> Asked<'a> {
         }
     }
 
+    /// Whether no flag asks for something behind the code of a hit.
+    #[inline]
+    fn returns_nothing(&self) -> bool {
+        self.flags.has_none_of(b"kOstcflhTN")
+    }
+
     /// What is behind the code of a hit.
     #[inline]
     fn say_found(
@@ -151,7 +158,7 @@ impl<'a> Asked<'a> {
         touch: Option<Seconds>,
         cx: &Context<'_>,
     ) {
-        if !self.flags.has_none_of(b"kOstcflhTN") {
+        if !self.returns_nothing() {
             self.say_flags(bytes, found, touch, cx);
         }
         if lease != Lease::default() {

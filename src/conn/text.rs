@@ -1,12 +1,13 @@
 //! The text protocol's part of a session: lines are parsed, executed and answered.
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
 use super::access;
 use super::login::Standing;
 use super::storage::{Storing, Tell};
 use super::values::{self, Given};
 use super::{LINE_BYTES_MAX, Outbox, Phase, STREAMED_LINE_BYTES, Session, Step};
+use crate::bytes::scan;
 use crate::command::KEY_MAX;
 use crate::exec::Context;
 use crate::exec::admin::{FlushOutcome, LimitOutcome};
@@ -43,7 +44,15 @@ impl Session {
         if self.hears_secrets() {
             return self.line_before_login(input, out, cx);
         }
-        let Some(end) = memchr(b'\n', input) else { return self.unfinished_line(input) };
+        if self.standing == Standing::FREE
+            && cx.shared.verbosity() <= 1
+            && let Some((key, line_len)) = parse::plain_get(input)
+        {
+            let found = cx.fetch(key, &Fetch::GET, |found| value_reply(out, key, found, false));
+            out.say(if found == Some(Given::Not) { line::NO_MEMORY_GET } else { line::END });
+            return Step::answered(line_len);
+        }
+        let Some(end) = line_end(input) else { return self.unfinished_line(input) };
         let (request_line, behind) = input.split_at(end + 1);
         let request = parse::parse(request_line);
         // What is no command may be a value whose length was wrong, and values do not go into logs.
@@ -180,7 +189,7 @@ impl Session {
             if at >= text.len() {
                 break;
             }
-            let len = memchr(b' ', &text[at..]).unwrap_or(text.len() - at);
+            let len = scan::find(&text[at..], b' ').unwrap_or(text.len() - at);
             let key = &text[at..at + len];
             if len > KEY_MAX {
                 out.say(line::BAD_FORMAT);
@@ -254,6 +263,17 @@ impl Session {
     }
 }
 
+/// Where the first line ends. Most are short, and a search made for long texts costs more than such a line is worth.
+#[inline]
+fn line_end(input: &[u8]) -> Option<usize> {
+    const SHORT: usize = 96;
+    let (near, far) = input.split_at(input.len().min(SHORT));
+    match scan::find(near, b'\n') {
+        None if !far.is_empty() => memchr(b'\n', far).map(|end| end + SHORT),
+        found => found,
+    }
+}
+
 #[inline]
 fn storing<'a>(line: &StoreLine<'a>, cx: &Context<'_>) -> Storing<'a> {
     let put = Put {
@@ -277,15 +297,21 @@ fn streamed(line: &[u8]) -> Option<(KeysLine, usize)> {
 /// Whether one of the keys on this line is too long, in which case none is answered. Short lines cannot hold one.
 #[inline]
 fn keys_too_long(keys: &[u8]) -> bool {
-    keys.len() > KEY_MAX && parse::without_end(keys).split(|&byte| byte == b' ').any(|key| key.len() > KEY_MAX)
+    let mut keys = parse::without_end(keys);
+    // A stretch of one byte more than a key may have holds a blank, or a key that is too long.
+    while let Some(stretch) = keys.get(..=KEY_MAX) {
+        let Some(blank) = memrchr(b' ', stretch) else { return true };
+        keys = &keys[blank + 1..];
+    }
+    false
 }
 
 /// One found value.
 #[inline]
 fn value_reply(out: &mut Outbox, key: &[u8], found: &mut Found<'_>, with_cas: bool) -> Given {
-    values::give(out, found, End::Crlf, reply::VALUE_LINE_MAX + key.len(), |bytes, found| {
+    values::give(out, found, End::Crlf, |bytes, found, parts, value| {
         let cas = with_cas.then(|| found.cas());
-        reply::value_line(bytes, key, found.client_flags(), found.value_len(), cas);
+        reply::value(bytes, key, parts.client_flags, parts.value_len, cas, value);
     })
 }
 

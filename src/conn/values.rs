@@ -1,7 +1,7 @@
 //! Values on their way out: small ones copied, large ones sent from where they are in the store.
 
 use super::{COPIED_VALUE_BYTES_MAX, Outbox, PINNED_VALUE_BYTES};
-use crate::store::{End, Found};
+use crate::store::{End, Found, Parts};
 
 /// Whether a found value is in the outbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,34 +11,43 @@ pub(super) enum Given {
     Not,
 }
 
-/// Appends what `head` writes, of about `head_bytes`, and the value.
+/// Appends a found value. `say` appends what stands before it and the bytes it is handed: the value's, or none where
+/// that is sent from the store.
 #[inline]
 pub(super) fn give(
     out: &mut Outbox,
     found: &mut Found<'_>,
     end: End,
-    head_bytes: usize,
-    head: impl FnOnce(&mut Vec<u8>, &Found<'_>),
+    say: impl FnOnce(&mut Vec<u8>, &Found<'_>, &Parts<'_>, &[u8]),
 ) -> Given {
-    let value_len = found.value_len();
-    match found.value() {
-        Some(value) if value_len < PINNED_VALUE_BYTES => {
-            let bytes = out.bytes();
-            bytes.reserve(head_bytes + value.len());
-            head(bytes, found);
-            bytes.extend_from_slice(&value[..value_len + end.bytes()]);
+    let parts = found.parts();
+    match parts.value {
+        Some(value) if parts.value_len < PINNED_VALUE_BYTES => {
+            say(out.bytes(), found, &parts, &value[..parts.value_len + end.bytes()]);
+            Given::Whole
         }
-        _ => match found.pin(end) {
-            Some(pinned) => {
-                head(out.bytes(), found);
-                out.say_pinned(pinned);
-            }
-            None if value_len <= COPIED_VALUE_BYTES_MAX => {
-                head(out.bytes(), found);
-                found.copy_to(out.bytes(), end);
-            }
-            None => return Given::Not,
-        },
+        _ => give_large(out, found, end, say),
+    }
+}
+
+fn give_large(
+    out: &mut Outbox,
+    found: &mut Found<'_>,
+    end: End,
+    say: impl FnOnce(&mut Vec<u8>, &Found<'_>, &Parts<'_>, &[u8]),
+) -> Given {
+    let pinned = found.pin(end);
+    let parts = found.parts();
+    match pinned {
+        Some(pinned) => {
+            say(out.bytes(), found, &parts, b"");
+            out.say_pinned(pinned);
+        }
+        None if parts.value_len <= COPIED_VALUE_BYTES_MAX => {
+            say(out.bytes(), found, &parts, b"");
+            found.copy_to(out.bytes(), end);
+        }
+        None => return Given::Not,
     }
     Given::Whole
 }

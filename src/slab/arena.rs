@@ -123,6 +123,14 @@ impl Arena {
     word_access!(u32_at, put_u32, u32);
     word_access!(u64_at, put_u64, u64);
 
+    /// The four little words from byte `at` on.
+    #[inline]
+    pub(crate) fn four_words_at(&self, at: usize) -> [u32; 4] {
+        let words = self.span(at, size_of::<[u32; 4]>()).cast::<[u32; 4]>();
+        // SAFETY: `span` checked the range; any bytes are valid integers; no alignment is assumed.
+        unsafe { words.read_unaligned() }
+    }
+
     /// The `len` bytes from `at`.
     #[inline]
     pub(crate) fn bytes(&self, at: usize, len: usize) -> &[u8] {

@@ -97,6 +97,60 @@ pub(crate) struct Head<'a> {
     pub(crate) value_len: usize,
 }
 
+/// The first 16 bytes of an item, read at one go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fixed([u32; 4]);
+
+impl Fixed {
+    #[inline]
+    pub(crate) fn accessed(self) -> Seconds {
+        self.0[ACCESS / 4]
+    }
+
+    #[inline]
+    pub(crate) fn state(self) -> u8 {
+        (self.0[KEY_LENGTH / 4] >> 8) as u8
+    }
+
+    /// Whether the item's time is over.
+    #[inline]
+    pub(crate) fn is_expired(self, now: Seconds) -> bool {
+        let expiry = self.0[EXPIRY / 4];
+        expiry != NEVER && expiry <= now
+    }
+
+    #[inline]
+    fn length_word(self) -> u32 {
+        self.0[LENGTH / 4]
+    }
+
+    #[inline]
+    fn is_large(self) -> bool {
+        self.length_word() & IS_LARGE != 0
+    }
+
+    #[inline]
+    fn key_len(self) -> usize {
+        (self.0[KEY_LENGTH / 4] & 0xff) as usize
+    }
+
+    #[inline]
+    fn value_len(self) -> usize {
+        (self.length_word() & LENGTH_MASK) as usize
+    }
+}
+
+/// What a reader wants of an item.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<'a> {
+    /// The client's opaque flags.
+    pub client_flags: u32,
+    /// Bytes of the value, without CRLF.
+    pub value_len: usize,
+    /// The value with its CRLF, when it lies in one chunk.
+    pub value: Option<&'a [u8]>,
+}
+
 /// The arena read as items. The caller passes handles of chunks that hold what the method's name says.
 #[derive(Debug)]
 pub(crate) struct Items {
@@ -185,7 +239,32 @@ impl Items {
 
     #[inline]
     pub(crate) fn key(&self, item: Handle) -> &[u8] {
-        self.arena.bytes(self.key_at(item, self.length_word(item)), self.key_len(item))
+        self.key_behind(item, self.fixed(item))
+    }
+
+    /// The key of the item that starts with `fixed`.
+    #[inline]
+    pub(crate) fn key_behind(&self, item: Handle, fixed: Fixed) -> &[u8] {
+        self.arena.bytes(self.key_at(item, fixed.length_word()), fixed.key_len())
+    }
+
+    /// The start of an item.
+    #[inline]
+    pub(crate) fn fixed(&self, item: Handle) -> Fixed {
+        Fixed(self.arena.four_words_at(item.offset()))
+    }
+
+    /// Flags, length and value of the item that starts with `fixed`.
+    #[inline]
+    pub(crate) fn parts(&self, item: Handle, fixed: Fixed) -> Parts<'_> {
+        let value_len = fixed.value_len();
+        if fixed.length_word() & (IS_LARGE | HAS_FLAGS) == 0 {
+            let value_at = item.offset() + self.header + fixed.key_len();
+            let value = self.arena.bytes(value_at, value_len + CRLF.len());
+            return Parts { client_flags: 0, value_len, value: Some(value) };
+        }
+        let value = if fixed.is_large() { None } else { Some(self.small_value(item)) };
+        Parts { client_flags: self.client_flags(item), value_len, value }
     }
 
     /// Without CRLF.
@@ -245,13 +324,12 @@ impl Items {
     /// Whether the item's time is over.
     #[inline]
     pub(crate) fn is_expired(&self, item: Handle, now: Seconds) -> bool {
-        let expiry = self.expiry(item);
-        expiry != NEVER && expiry <= now
+        self.fixed(item).is_expired(now)
     }
 
     #[inline]
     pub(crate) fn accessed(&self, item: Handle) -> Seconds {
-        self.arena.u32_at(item.offset() + ACCESS)
+        self.fixed(item).accessed()
     }
 
     pub(crate) fn set_accessed(&mut self, item: Handle, accessed: Seconds) {

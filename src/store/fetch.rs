@@ -8,6 +8,7 @@ use super::lease::Create;
 use super::shard::Shard;
 use super::{Inner, Miss, Store};
 use crate::clock::Seconds;
+pub use crate::slab::items::Parts;
 use crate::slab::items::{CRLF, Handle, Items};
 
 /// Whether a read counts as a use.
@@ -94,11 +95,10 @@ impl Found<'_> {
         self.shard.items().expiry(self.item)
     }
 
-    /// The value with its CRLF, when it lies in one chunk.
+    /// Flags, length and value at one go.
     #[inline]
-    pub fn value(&self) -> Option<&[u8]> {
-        let items = self.shard.items();
-        if items.is_large(self.item) { None } else { Some(items.small_value(self.item)) }
+    pub fn parts(&self) -> Parts<'_> {
+        self.shard.items().parts(self.item, self.shard.items().fixed(self.item))
     }
 
     /// Appends the value to `out`, wherever it lies.

@@ -1,6 +1,6 @@
 //! Which keys are asked for most, now: a small sample of the requests, by the space-saving algorithm.
 //!
-//! About one request in 64 is noted (at random distances, so that no pattern of requests hides from it). A shard
+//! About one request in 128 is noted (at random distances, so that no pattern of requests hides from it). A shard
 //! remembers [`ENTRIES`] keys. A key that is not among them takes the place of the one with the smallest count and
 //! inherits that count as its possible error; so a key with more than 1/64 of the requests is always found, and what is
 //! told of it, count minus error, is never more than was seen (A. Metwally et al., "Efficient computation of frequent
@@ -18,9 +18,9 @@ use crate::command::KEY_MAX;
 const ENTRIES: usize = 64;
 
 /// Logarithm of the longest distance between two samples, in requests.
-const DISTANCE_BITS: u32 = 7;
+const DISTANCE_BITS: u32 = 8;
 
-/// Requests that one sample stands for: the mean of the distances 1 to 128.
+/// Requests that one sample stands for: the mean of the distances 1 to 256.
 const REQUESTS_PER_SAMPLE: f64 = ((1 << DISTANCE_BITS) + 1) as f64 / 2.0;
 
 /// After so many seconds a request counts half.

@@ -68,7 +68,7 @@ impl Index {
 
     /// The entry of `hash` that `is_it` accepts.
     #[inline]
-    pub(crate) fn find(&self, hash: u64, is_it: impl Fn(Handle) -> bool) -> Option<Handle> {
+    pub(crate) fn find(&self, hash: u64, mut is_it: impl FnMut(Handle) -> bool) -> Option<Handle> {
         self.segments[self.segment_of(hash)].find(hash, |&entry| is_it(Handle(entry))).map(|&entry| Handle(entry))
     }
 

@@ -41,7 +41,7 @@ use foldhash::fast::FoldHasher;
 use parking_lot::{Mutex, MutexGuard};
 
 pub use counters::{ClassCounters, ClassGauges, StoreTotals};
-pub use fetch::{End, Fetch, Found, Pinned, Visit};
+pub use fetch::{End, Fetch, Found, Parts, Pinned, Visit};
 pub use hot::HotKey;
 pub use lease::Create;
 pub use observe::{Evicted, Glance, Observer};

@@ -160,10 +160,17 @@ impl Shard {
     /// The live item of `key`. An expired one is freed and reported as such.
     #[inline]
     pub(super) fn lookup(&mut self, hash: u64, key: &[u8], now: Seconds) -> Result<Handle, Miss> {
-        match self.find(hash, key) {
+        let mut fixed = None;
+        let items = self.items();
+        let found = self.index.find(hash, |item| {
+            let start = items.fixed(item);
+            fixed = Some(start);
+            items.key_behind(item, start) == key
+        });
+        match found {
             None if self.flushed.is_empty() || !self.flushed.remove(&hash) => Err(Miss::Absent),
             None => Err(Miss::Flushed),
-            Some(item) if self.items().is_expired(item, now) => {
+            Some(item) if fixed.is_some_and(|fixed| fixed.is_expired(now)) => {
                 self.note_expired(item);
                 self.unlink_hashed(hash, item);
                 Err(Miss::Expired)
@@ -180,7 +187,8 @@ impl Shard {
     #[inline]
     pub(super) fn bump(&mut self, item: Handle, now: Seconds, fetched: bool) {
         let items = self.items_mut();
-        let old = items.state(item);
+        let fixed = items.fixed(item);
+        let old = fixed.state();
         let mut new = if fetched { old | state::FETCHED } else { old };
         if new & state::FREQUENCY < state::FREQUENCY {
             new += 1;
@@ -188,7 +196,7 @@ impl Shard {
         if new != old {
             items.set_state(item, new);
         }
-        if items.accessed(item) != now {
+        if fixed.accessed() != now {
             items.set_accessed(item, now);
         }
     }

@@ -25,7 +25,7 @@ fn noop() -> (Vec<u8>, Vec<u8>) {
 
 fn found(opcode: u8, key: &[u8], value: &[u8], cas: u64) -> Vec<u8> {
     reply(opcode, |echo, out| {
-        echo.header(out, Status::Success, 4, key.len(), value.len(), cas);
+        out.extend(echo.header(Status::Success, 4, key.len(), value.len(), cas));
         out.extend_from_slice(&[0, 0, 0, 7]);
         out.extend_from_slice(key);
         out.extend_from_slice(value);

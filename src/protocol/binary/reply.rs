@@ -1,6 +1,7 @@
 //! Replies: the header, and the texts of statuses.
 
-use super::REPLY_MAGIC;
+use super::{HEADER_BYTES, REPLY_MAGIC};
+use crate::bytes::append::append;
 
 /// What a reply says of its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,49 +82,81 @@ pub struct Echo {
 }
 
 impl Echo {
-    /// Appends a header for a body of these lengths.
+    /// The header for a body of these lengths.
     #[inline]
-    pub fn header(self, out: &mut Vec<u8>, status: Status, extras_len: u8, key_len: usize, value_len: usize, cas: u64) {
+    pub(crate) fn header(
+        self,
+        status: Status,
+        extras_len: u8,
+        key_len: usize,
+        value_len: usize,
+        cas: u64,
+    ) -> [u8; HEADER_BYTES] {
         let [k1, k0] = (key_len as u16).to_be_bytes();
         let [s1, s0] = status.code().to_be_bytes();
-        out.extend_from_slice(&[REPLY_MAGIC, self.opcode, k1, k0, extras_len, 0, s1, s0]);
-        let body_len = usize::from(extras_len) + key_len + value_len;
-        out.extend_from_slice(&(body_len as u32).to_be_bytes());
-        out.extend_from_slice(&self.opaque);
-        out.extend_from_slice(&cas.to_be_bytes());
+        let [b3, b2, b1, b0] = ((usize::from(extras_len) + key_len + value_len) as u32).to_be_bytes();
+        let [o0, o1, o2, o3] = self.opaque;
+        let [c7, c6, c5, c4, c3, c2, c1, c0] = cas.to_be_bytes();
+        [
+            REPLY_MAGIC,
+            self.opcode,
+            k1,
+            k0,
+            extras_len,
+            0,
+            s1,
+            s0,
+            b3,
+            b2,
+            b1,
+            b0,
+            o0,
+            o1,
+            o2,
+            o3,
+            c7,
+            c6,
+            c5,
+            c4,
+            c3,
+            c2,
+            c1,
+            c0,
+        ]
+    }
+
+    /// Appends the answer to a get: header, client flags, `key`, and `value`, which may be sent apart.
+    #[inline]
+    pub fn found(self, out: &mut Vec<u8>, key: &[u8], client_flags: u32, value_len: usize, cas: u64, value: &[u8]) {
+        let header = self.header(Status::Success, 4, key.len(), value_len, cas);
+        append(out, [&header, &client_flags.to_be_bytes(), key, value]);
     }
 
     /// Appends a successful reply with this value.
     #[inline]
     pub fn success(self, out: &mut Vec<u8>, value: &[u8], cas: u64) {
-        self.header(out, Status::Success, 0, 0, value.len(), cas);
-        out.extend_from_slice(value);
+        append(out, [&self.header(Status::Success, 0, 0, value.len(), cas), value]);
     }
 
     /// Appends what a client is asked in the middle of a login.
     pub fn challenge(self, out: &mut Vec<u8>, data: &[u8]) {
-        self.header(out, Status::AuthContinue, 0, 0, data.len(), 0);
-        out.extend_from_slice(data);
+        append(out, [&self.header(Status::AuthContinue, 0, 0, data.len(), 0), data]);
     }
 
     /// Appends a reply with the status's text.
     pub fn error(self, out: &mut Vec<u8>, status: Status) {
         let text = status.text();
-        self.header(out, status, 0, 0, text.len(), 0);
-        out.extend_from_slice(text.as_bytes());
+        append(out, [&self.header(status, 0, 0, text.len(), 0), text.as_bytes()]);
     }
 
     /// Appends the answer to a miss of a verb that returns the key.
     pub fn miss_with_key(self, out: &mut Vec<u8>, key: &[u8]) {
-        self.header(out, Status::NotFound, 0, key.len(), 0, 0);
-        out.extend_from_slice(key);
+        append(out, [&self.header(Status::NotFound, 0, key.len(), 0, 0), key]);
     }
 
     /// Appends one statistic.
     pub fn stat(self, out: &mut Vec<u8>, name: &str, value: &[u8]) {
-        self.header(out, Status::Success, 0, name.len(), value.len(), 0);
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(value);
+        append(out, [&self.header(Status::Success, 0, name.len(), value.len(), 0), name.as_bytes(), value]);
     }
 }
 
@@ -133,10 +166,9 @@ mod tests {
 
     #[test]
     fn headers_have_their_fields_in_place() {
-        let mut out = Vec::new();
-        Echo { opcode: 0x0c, opaque: [9, 8, 7, 6] }.header(&mut out, Status::Success, 4, 3, 300, 5);
+        let header = Echo { opcode: 0x0c, opaque: [9, 8, 7, 6] }.header(Status::Success, 4, 3, 300, 5);
         let expected: [u8; 24] = [0x81, 0x0c, 0, 3, 4, 0, 0, 0, 0, 0, 1, 51, 9, 8, 7, 6, 0, 0, 0, 0, 0, 0, 0, 5];
-        assert_eq!(out, expected);
+        assert_eq!(header, expected);
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! From a line to its key and flags, with what memcached 1.6.45 refuses and in which order it looks.
 
-use memchr::memchr;
-
 use super::key::DecodedKey;
+use crate::bytes::scan;
 use crate::command::KEY_MAX;
 use crate::protocol::text::number::{signed_32, unsigned_32, unsigned_64};
 use crate::protocol::text::parse::{Reason, Refusal, VALUE_LEN_MAX};
@@ -237,6 +236,14 @@ impl<'a> Iterator for FlagWords<'a> {
     /// Most flags are one letter, so bytes are looked at one by one.
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
+        if let [b' ', letters @ ..] = self.rest
+            && let [letter, b' ', ..] | [letter] = letters
+            && *letter != b' '
+        {
+            let (word, rest) = letters.split_at(1);
+            self.rest = rest;
+            return Some(word);
+        }
         let start = self.rest.iter().position(|&byte| byte != b' ')?;
         let rest = &self.rest[start..];
         let end = rest.iter().position(|&byte| byte == b' ').unwrap_or(rest.len());
@@ -256,7 +263,7 @@ pub fn parse(command: Command, arguments: &[u8]) -> Result<Line<'_>, Refusal> {
         return Err(Refusal::said(Reason::BadFormat));
     };
     let rest = &arguments[start..];
-    let (key, mut text) = rest.split_at(memchr(b' ', rest).unwrap_or(rest.len()));
+    let (key, mut text) = rest.split_at(scan::find(rest, b' ').unwrap_or(rest.len()));
     let mut value_len = 0;
     let mut words_before = 2;
     if command == Command::Set {

@@ -2,6 +2,8 @@
 
 use super::key;
 use super::parse::FlagWords;
+use crate::bytes::append::append;
+use crate::bytes::digits::Tail;
 use crate::command::KeyForm;
 
 /// Done.
@@ -16,6 +18,15 @@ pub const NOT_FOUND: &[u8] = b"NF";
 pub const NOT_STORED: &[u8] = b"NS";
 /// The CAS number is another.
 pub const EXISTS: &[u8] = b"EX";
+
+/// Appends the answer to mg that returns nothing but a value: `VA <bytes>` and, behind that line, `value` with what
+/// belongs to it.
+#[inline]
+pub fn value(out: &mut Vec<u8>, value_len: usize, value: &[u8]) {
+    let mut tail = Tail::line();
+    tail.number(value_len as u64);
+    append(out, [VALUE, tail.text(), value]);
+}
 
 /// Appends a number.
 #[inline]

@@ -8,7 +8,8 @@ use super::crawler::CrawlerOrder;
 use super::login::{self, SaslLine};
 use super::number::{signed_32, unsigned_64};
 use super::watch;
-use super::words::{Words, first_blank};
+use super::words::Words;
+use crate::bytes::scan;
 use crate::command::{Delta, KEY_MAX, Mode, WatchKinds};
 use crate::protocol::meta::parse::Command;
 
@@ -283,6 +284,17 @@ pub fn without_end(line: &[u8]) -> &[u8] {
     }
 }
 
+/// The key of a get of one key at the start of `input`, and where the line ends: the request that most are. `None` of all
+/// else, be it a get or not, which [`parse`] reads.
+#[inline]
+pub fn plain_get(input: &[u8]) -> Option<(&[u8], usize)> {
+    let rest = input.strip_prefix(b"get ")?;
+    let key_len = scan::find_separator(rest)?;
+    let (key, rest) = rest.split_at(key_len);
+    let is_plain = (1..=KEY_MAX).contains(&key_len) && rest.starts_with(b"\r\n");
+    is_plain.then_some((key, b"get \r\n".len() + key_len))
+}
+
 /// Reads one line, its LF included.
 ///
 /// # Errors
@@ -292,7 +304,7 @@ pub fn parse(line: &[u8]) -> Result<Request<'_>, Refusal> {
         return Err(Refusal::new(Reason::BadFormat, Reply::Send));
     }
     let body = without_end(line);
-    let command_len = first_blank(body).unwrap_or(body.len());
+    let command_len = scan::find(body, b' ').unwrap_or(body.len());
     let (command, arguments) = body.split_at(command_len);
     match command {
         b"get" => keys(arguments, command_len, false),
@@ -438,6 +450,30 @@ mod tests {
 
     fn refused(reason: Reason) -> Refusal {
         Refusal::new(reason, Reply::Send)
+    }
+
+    #[test]
+    fn plain_gets_are_those_that_parse_reads_as_one_key() {
+        assert_eq!(plain_get(b"get key\r\nget other\r\n"), Some((&b"key"[..], 9)));
+        let long = [b"get ", &[b'k'; KEY_MAX][..], b"\r\n"].concat();
+        assert_eq!(plain_get(&long), Some((&long[4..4 + KEY_MAX], long.len())));
+        let too_long = [b"get ", &[b'k'; KEY_MAX + 1][..], b"\r\n"].concat();
+        for other in [
+            &b"get key\n"[..],
+            b"get key \r\n",
+            b"get  key\r\n",
+            b"get a b\r\n",
+            b"get a\tb\r\n",
+            b"get a\rb\r\n",
+            b"get key\r",
+            b"get key",
+            b"get ",
+            b"get \r\n",
+            b"gets key\r\n",
+            &too_long,
+        ] {
+            assert_eq!(plain_get(other), None, "{}", String::from_utf8_lossy(other));
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The lines that answer requests.
 
 use super::parse::Reason;
+use crate::bytes::append::append;
+use crate::bytes::digits::Tail;
 use crate::protocol::meta::parse::Command;
 
 /// Lines that never vary, with their CRLF.
@@ -195,27 +197,19 @@ pub fn refusal(reason: Reason) -> &'static [u8] {
     }
 }
 
-/// The longest line that can stand before a value, less the key.
-pub const VALUE_LINE_MAX: usize = b"VALUE  4294967295 1073741824 18446744073709551615\r\n".len();
-
-/// Appends the line before a value: `VALUE <key> <flags> <bytes> [<cas>]`.
+/// Appends `VALUE <key> <flags> <bytes> [<cas>]` and, behind that line, `value` with what belongs to it.
 #[inline]
-pub fn value_line(out: &mut Vec<u8>, key: &[u8], client_flags: u32, value_len: usize, cas: Option<u64>) {
-    out.extend_from_slice(b"VALUE ");
-    out.extend_from_slice(key);
-    if client_flags == 0 {
-        out.extend_from_slice(b" 0 ");
-    } else {
-        out.push(b' ');
-        out.extend_from_slice(itoa::Buffer::new().format(client_flags).as_bytes());
-        out.push(b' ');
-    }
-    out.extend_from_slice(itoa::Buffer::new().format(value_len).as_bytes());
+pub fn value(out: &mut Vec<u8>, key: &[u8], client_flags: u32, value_len: usize, cas: Option<u64>, value: &[u8]) {
+    let mut tail = Tail::line();
     if let Some(cas) = cas {
-        out.push(b' ');
-        out.extend_from_slice(itoa::Buffer::new().format(cas).as_bytes());
+        tail.number(cas);
+        tail.byte(b' ');
     }
-    out.extend_from_slice(b"\r\n");
+    tail.number(value_len as u64);
+    tail.byte(b' ');
+    tail.number(u64::from(client_flags));
+    tail.byte(b' ');
+    append(out, [b"VALUE ", key, tail.text(), value]);
 }
 
 /// Appends the answer to incr and decr.
@@ -270,13 +264,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn value_lines() {
+    fn values() {
         let mut out = Vec::new();
-        value_line(&mut out, b"k", 0, 5, None);
-        value_line(&mut out, b"k", u32::MAX, 1 << 30, Some(u64::MAX));
-        assert_eq!(out, b"VALUE k 0 5\r\nVALUE k 4294967295 1073741824 18446744073709551615\r\n");
-        let mut longest = Vec::new();
-        value_line(&mut longest, b"", u32::MAX, 1 << 30, Some(u64::MAX));
-        assert_eq!(longest.len(), VALUE_LINE_MAX);
+        value(&mut out, b"k", 0, 5, None, b"12345\r\n");
+        value(&mut out, b"k", u32::MAX, 1 << 30, Some(u64::MAX), b"");
+        assert_eq!(out, b"VALUE k 0 5\r\n12345\r\nVALUE k 4294967295 1073741824 18446744073709551615\r\n");
     }
 }

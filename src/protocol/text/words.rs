@@ -1,19 +1,6 @@
 //! The words of a line: separated by one or more blanks; nothing else separates (memcached 1.6.45).
 
-use memchr::memchr;
-
-/// Bytes that are looked at one by one before a vector search begins, which costs more than most words are long.
-const NEAR_BYTES: usize = 8;
-
-/// Where the first blank stands.
-#[inline]
-pub fn first_blank(text: &[u8]) -> Option<usize> {
-    let (near, far) = text.split_at(text.len().min(NEAR_BYTES));
-    match near.iter().position(|&byte| byte == b' ') {
-        None if !far.is_empty() => memchr(b' ', far).map(|at| at + NEAR_BYTES),
-        found => found,
-    }
-}
+use crate::bytes::scan;
 
 /// An iterator over the words of a line without its line end.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +45,7 @@ impl<'a> Iterator for Words<'a> {
             self.rest = rest;
             return None;
         }
-        let end = first_blank(rest).unwrap_or(rest.len());
+        let end = scan::find(rest, b' ').unwrap_or(rest.len());
         let (word, rest) = rest.split_at(end);
         self.rest = rest;
         Some(word)
@@ -68,15 +55,6 @@ impl<'a> Iterator for Words<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_first_blank_is_found_near_and_far() {
-        for len in 0..40 {
-            let text = "x".repeat(len);
-            assert_eq!(first_blank(text.as_bytes()), None);
-            assert_eq!(first_blank(format!("{text} y ").as_bytes()), Some(len));
-        }
-    }
 
     #[test]
     fn blanks_separate_and_tabs_do_not() {

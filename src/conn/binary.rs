@@ -92,7 +92,9 @@ impl Session {
             _ => asked.execute(out, cx),
         }
         // Where a value means nothing it is thrown away.
-        self.swallow(header.value_len);
+        if header.value_len > 0 {
+            self.swallow(header.value_len);
+        }
         Step::answered(head_len)
     }
 }

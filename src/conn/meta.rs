@@ -75,6 +75,12 @@ impl Session {
     }
 }
 
+/// mg with `v` and no other flag.
+#[inline]
+pub(super) fn plain_get(key: &[u8], out: &mut Outbox, cx: &Context<'_>) {
+    Asked { key, key_form: KeyForm::Text, flags: &Flags::VALUE }.look(&Look::GET, out, cx);
+}
+
 impl<'a> Asked<'a> {
     /// The new expiry that `T` asks for.
     fn touch(&self, cx: &Context<'_>) -> Option<Seconds> {
@@ -112,7 +118,7 @@ impl<'a> Asked<'a> {
         Look { fetch: Fetch { visit, touch, create }, renew }
     }
 
-    #[inline]
+    #[inline(always)] // So that what the most common flags do not ask for costs nothing.
     fn look(&self, look: &Look, out: &mut Outbox, cx: &Context<'_>) {
         let flags = self.flags;
         let touch = look.fetch.touch;

@@ -2,11 +2,11 @@
 
 use memchr::{memchr, memrchr};
 
-use super::access;
 use super::login::Standing;
 use super::storage::{Storing, Tell};
 use super::values::{self, Given};
 use super::{LINE_BYTES_MAX, Outbox, Phase, STREAMED_LINE_BYTES, Session, Step};
+use super::{access, meta};
 use crate::bytes::scan;
 use crate::command::KEY_MAX;
 use crate::exec::Context;
@@ -44,13 +44,19 @@ impl Session {
         if self.hears_secrets() {
             return self.line_before_login(input, out, cx);
         }
-        if self.standing == Standing::FREE
-            && cx.shared.verbosity() <= 1
-            && let Some((key, line_len)) = parse::plain_get(input)
-        {
-            let found = cx.fetch(key, &Fetch::GET, |found| value_reply(out, key, found, false));
-            out.say(if found == Some(Given::Not) { line::NO_MEMORY_GET } else { line::END });
-            return Step::answered(line_len);
+        if self.standing == Standing::FREE && cx.shared.verbosity() <= 1 {
+            if let Some((key, line_len)) = parse::plain_get(input) {
+                let found = cx.fetch(key, &Fetch::GET, |found| value_reply(out, key, found, false));
+                out.say(if found == Some(Given::Not) { line::NO_MEMORY_GET } else { line::END });
+                return Step::answered(line_len);
+            }
+            if let Some((key, line_len)) = parse::plain_mg(input) {
+                meta::plain_get(key, out, cx);
+                return Step::answered(line_len);
+            }
+            if let Some((line, line_len)) = parse::plain_set(input) {
+                return self.store(&storing(&line, cx), line_len, &input[line_len..], out, cx);
+            }
         }
         let Some(end) = line_end(input) else { return self.unfinished_line(input) };
         let (request_line, behind) = input.split_at(end + 1);
@@ -307,7 +313,7 @@ fn keys_too_long(keys: &[u8]) -> bool {
 }
 
 /// One found value.
-#[inline]
+#[inline(always)] // As `values::give`.
 fn value_reply(out: &mut Outbox, key: &[u8], found: &mut Found<'_>, with_cas: bool) -> Given {
     values::give(out, found, End::Crlf, |bytes, found, parts, value| {
         let cas = with_cas.then(|| found.cas());

@@ -13,7 +13,7 @@ pub(super) enum Given {
 
 /// Appends a found value. `say` appends what stands before it and the bytes it is handed: the value's, or none where
 /// that is sent from the store.
-#[inline]
+#[inline(always)] // As `Found::parts`.
 pub(super) fn give(
     out: &mut Outbox,
     found: &mut Found<'_>,

@@ -109,7 +109,7 @@ impl Fixed {
 
     #[inline]
     pub(crate) fn state(self) -> u8 {
-        (self.0[KEY_LENGTH / 4] >> 8) as u8
+        self.0[3].to_ne_bytes()[STATE % 4]
     }
 
     /// Whether the item's time is over.
@@ -131,7 +131,7 @@ impl Fixed {
 
     #[inline]
     fn key_len(self) -> usize {
-        (self.0[KEY_LENGTH / 4] & 0xff) as usize
+        usize::from(self.0[3].to_ne_bytes()[KEY_LENGTH % 4])
     }
 
     #[inline]
@@ -203,14 +203,35 @@ impl Items {
         }
     }
 
-    /// Writes the value and its CRLF into a small item whose head is written.
+    /// Writes an item of one chunk, the parts of whose value are `parts`, `head.value_len` bytes together.
     #[inline]
-    pub(crate) fn write_value(&mut self, item: Handle, value: &[u8]) {
-        let at = self.value_at(item);
-        let target = self.arena.bytes_mut(at, value.len() + CRLF.len());
-        let (body, end) = target.split_at_mut(value.len());
-        body.copy_from_slice(value);
-        end.copy_from_slice(CRLF);
+    pub(crate) fn write_small<const N: usize>(
+        &mut self,
+        item: Handle,
+        head: &Head<'_>,
+        parts: [&[u8]; N],
+        cas: u64,
+        state: u8,
+    ) {
+        let flags_bit = if head.client_flags == 0 { 0 } else { HAS_FLAGS };
+        let length = head.value_len as u32 & LENGTH_MASK | flags_bit;
+        let last = u32::from_ne_bytes([head.key.len() as u8, state, 0, 0]);
+        let fixed = [head.expiry, head.accessed, length, last];
+        let (header, bytes) = (self.header, self.bytes_needed(head.key.len(), head.client_flags, head.value_len));
+        let (start, mut rest) = self.arena.bytes_mut(item.offset(), bytes).split_at_mut(header);
+        for (target, word) in start.chunks_exact_mut(4).zip(fixed) {
+            target.copy_from_slice(&word.to_ne_bytes());
+        }
+        if let Some(target) = start.get_mut(CAS..).and_then(|bytes| bytes.first_chunk_mut()) {
+            *target = cas.to_ne_bytes();
+        }
+        let flags = head.client_flags.to_ne_bytes();
+        let flags = if head.client_flags == 0 { &[][..] } else { &flags[..] };
+        for part in [head.key, flags].into_iter().chain(parts).chain([&CRLF[..]]) {
+            let (target, behind) = rest.split_at_mut(part.len());
+            target.copy_from_slice(part);
+            rest = behind;
+        }
     }
 
     #[inline]
@@ -255,7 +276,7 @@ impl Items {
     }
 
     /// Flags, length and value of the item that starts with `fixed`.
-    #[inline]
+    #[inline(always)] // Else its result takes the way through memory, at a tenth of what a get costs.
     pub(crate) fn parts(&self, item: Handle, fixed: Fixed) -> Parts<'_> {
         let value_len = fixed.value_len();
         if fixed.length_word() & (IS_LARGE | HAS_FLAGS) == 0 {
@@ -308,8 +329,10 @@ impl Items {
     }
 
     /// All bytes of the item, as `stats` counts them.
+    #[inline]
     pub(crate) fn item_bytes(&self, item: Handle) -> usize {
-        self.bytes_needed(self.key_len(item), self.client_flags(item), self.value_len(item))
+        let fixed = self.fixed(item);
+        self.bytes_needed(fixed.key_len(), fixed.length_word() & HAS_FLAGS, fixed.value_len())
     }
 
     #[inline]
@@ -434,9 +457,14 @@ mod tests {
         let mut items = Items::new(mapping.arena(), with_cas);
         let item = Handle::at_offset(1024);
         let head = Head { key: b"key", client_flags, expiry: 77, accessed: 5, value_len: 5 };
-        items.write_head(item, &head, large);
-        items.set_cas(item, 9);
-        items.write_value(item, b"value");
+        if large {
+            items.write_head(item, &head, large);
+            items.set_cas(item, 9);
+            let at = items.value_at(item);
+            items.arena.bytes_mut(at, 7).copy_from_slice(b"value\r\n");
+        } else {
+            items.write_small(item, &head, [b"val", b"ue"], 9, 0);
+        }
         assert_eq!(items.key(item), b"key");
         assert_eq!(items.client_flags(item), client_flags);
         assert_eq!(items.expiry(item), 77);

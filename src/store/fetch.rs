@@ -96,7 +96,7 @@ impl Found<'_> {
     }
 
     /// Flags, length and value at one go.
-    #[inline]
+    #[inline(always)] // As `Items::parts`.
     pub fn parts(&self) -> Parts<'_> {
         self.shard.items().parts(self.item, self.shard.items().fixed(self.item))
     }

@@ -60,7 +60,8 @@ pub enum Verb {
 
 /// Which extras, keys and values a verb has.
 struct Shape {
-    extras: &'static [u8],
+    /// One bit for each length in bytes.
+    extras: u32,
     key: Part,
     value: Part,
 }
@@ -121,18 +122,19 @@ impl Verb {
         matches!(self, Verb::SaslList | Verb::SaslAuth | Verb::SaslStep)
     }
 
+    #[inline]
     fn shape(self) -> Shape {
-        let (extras, key, value): (&[u8], Part, Part) = match self {
-            Verb::Get { .. } | Verb::Delete => (&[0], Part::Always, Part::Never),
-            Verb::GetAndTouch { .. } | Verb::Touch => (&[4], Part::Always, Part::Maybe),
-            Verb::Set | Verb::Add | Verb::Replace => (&[8], Part::Always, Part::Maybe),
-            Verb::Append | Verb::Prepend => (&[0], Part::Always, Part::Maybe),
-            Verb::Increment | Verb::Decrement => (&[20], Part::Always, Part::Never),
-            Verb::Flush => (&[0, 4], Part::Never, Part::Never),
-            Verb::Noop | Verb::Version | Verb::Quit | Verb::SaslList => (&[0], Part::Never, Part::Never),
-            Verb::SaslAuth | Verb::SaslStep => (&[0], Part::Always, Part::Maybe),
-            Verb::Stat => (&[0], Part::Maybe, Part::Maybe),
-            Verb::Unknown => (&[], Part::Maybe, Part::Maybe),
+        let (extras, key, value) = match self {
+            Verb::Get { .. } | Verb::Delete => (1 << 0, Part::Always, Part::Never),
+            Verb::GetAndTouch { .. } | Verb::Touch => (1 << 4, Part::Always, Part::Maybe),
+            Verb::Set | Verb::Add | Verb::Replace => (1 << 8, Part::Always, Part::Maybe),
+            Verb::Append | Verb::Prepend => (1 << 0, Part::Always, Part::Maybe),
+            Verb::Increment | Verb::Decrement => (1 << 20, Part::Always, Part::Never),
+            Verb::Flush => (1 << 0 | 1 << 4, Part::Never, Part::Never),
+            Verb::Noop | Verb::Version | Verb::Quit | Verb::SaslList => (1 << 0, Part::Never, Part::Never),
+            Verb::SaslAuth | Verb::SaslStep => (1 << 0, Part::Always, Part::Maybe),
+            Verb::Stat => (1 << 0, Part::Maybe, Part::Maybe),
+            Verb::Unknown => (0, Part::Maybe, Part::Maybe),
         };
         Shape { extras, key, value }
     }
@@ -191,7 +193,9 @@ impl Header {
         let (verb, is_quiet) = Verb::of(opcode);
         let shape = verb.shape();
         let has = |part, len| part == Part::Maybe || (part == Part::Always) == (len > 0);
-        let fits = shape.extras.contains(&extras) && has(shape.key, key_len) && has(shape.value, value_len);
+        let fits = 1u32.checked_shl(u32::from(extras)).is_some_and(|bit| shape.extras & bit != 0)
+            && has(shape.key, key_len)
+            && has(shape.value, value_len);
         if verb != Verb::Unknown && !fits {
             return Err(fault(Status::InvalidArguments));
         }

@@ -73,7 +73,7 @@ pub struct Flags<'a> {
 }
 
 #[inline]
-fn bit(letter: u8) -> u64 {
+const fn bit(letter: u8) -> u64 {
     1 << (letter - b'A')
 }
 
@@ -97,6 +97,9 @@ impl<'a> Flags<'a> {
         initial: 0,
         mode: b' ',
     };
+
+    /// `v` alone.
+    pub const VALUE: Flags<'static> = Flags { text: b" v", present: bit(b'v'), ..Flags::NONE };
 
     /// Whether the flag is there.
     #[inline]

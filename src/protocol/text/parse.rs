@@ -295,6 +295,51 @@ pub fn plain_get(input: &[u8]) -> Option<(&[u8], usize)> {
     is_plain.then_some((key, b"get \r\n".len() + key_len))
 }
 
+/// The key of an mg that asks for the value and nothing else, at the start of `input`, and where the line ends. `None` of
+/// all else, which [`parse`] reads.
+#[inline]
+pub fn plain_mg(input: &[u8]) -> Option<(&[u8], usize)> {
+    let rest = input.strip_prefix(b"mg ")?;
+    let (key, rest) = rest.split_at(scan::find_separator(rest)?);
+    let is_plain = (1..=KEY_MAX).contains(&key.len()) && rest.starts_with(b" v\r\n");
+    is_plain.then_some((key, b"mg  v\r\n".len() + key.len()))
+}
+
+/// The line of a set whose numbers have few digits and no sign, at the start of `input`, and where it ends. `None` of all
+/// else, which [`parse`] reads.
+#[inline]
+pub fn plain_set(input: &[u8]) -> Option<(StoreLine<'_>, usize)> {
+    let rest = input.strip_prefix(b"set ")?;
+    let (key, rest) = rest.split_at(scan::find_separator(rest)?);
+    let (client_flags, rest) = few_digits(rest.strip_prefix(b" ")?)?;
+    let (exptime, rest) = few_digits(rest.strip_prefix(b" ")?)?;
+    let (value_len, rest) = few_digits(rest.strip_prefix(b" ")?)?;
+    let (reply, rest) = match rest {
+        [b'\r', b'\n', rest @ ..] => (Reply::Send, rest),
+        rest => (Reply::Omit, rest.strip_prefix(b" noreply\r\n")?),
+    };
+    let line =
+        StoreLine { mode: Mode::Set, key, client_flags, exptime: exptime as i32, value_len: value_len as usize, reply };
+    (1..=KEY_MAX).contains(&key.len()).then_some((line, input.len() - rest.len()))
+}
+
+/// A number of one to nine digits, and what stands behind it.
+#[inline]
+fn few_digits(text: &[u8]) -> Option<(u32, &[u8])> {
+    let mut number = 0;
+    for (at, byte) in text.iter().enumerate().take(10) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return if at == 0 { None } else { Some((number, &text[at..])) };
+        }
+        if at == 9 {
+            return None;
+        }
+        number = number * 10 + u32::from(digit);
+    }
+    None
+}
+
 /// Reads one line, its LF included.
 ///
 /// # Errors
@@ -473,6 +518,59 @@ mod tests {
             &too_long,
         ] {
             assert_eq!(plain_get(other), None, "{}", String::from_utf8_lossy(other));
+        }
+    }
+
+    #[test]
+    fn plain_mgs_ask_for_the_value_alone() {
+        assert_eq!(plain_mg(b"mg key v\r\nmg"), Some((&b"key"[..], 10)));
+        let too_long = [b"mg ", &[b'k'; KEY_MAX + 1][..], b" v\r\n"].concat();
+        let others: [&[u8]; 8] = [
+            b"mg key v",
+            b"mg key v\n",
+            b"mg key v k\r\n",
+            b"mg key\r\n",
+            b"mg  v\r\n",
+            b"mg  key v\r\n",
+            b"mg k\tv v\r\n",
+            &too_long,
+        ];
+        assert_eq!(others.map(plain_mg), [None; 8]);
+    }
+
+    #[test]
+    fn plain_sets_are_read_as_parse_reads_them() {
+        let lines: [&[u8]; 5] = [
+            b"set key 0 0 5\r\n",
+            b"set k 999999999 999999999 999999999\r\n",
+            b"set k 007 0 0 noreply\r\n",
+            b"set \xff\x7f 1 2 3\r\n",
+            &[b"set ", &[b'k'; KEY_MAX][..], b" 0 0 1\r\n"].concat(),
+        ];
+        for line in lines {
+            let (plain, len) =
+                plain_set(&[line, b"12345"].concat()).map(|(line, len)| (format!("{line:?}"), len)).unwrap();
+            let Ok(Request::Store(expected)) = parse(line) else { panic!("{}", String::from_utf8_lossy(line)) };
+            assert_eq!((plain, len), (format!("{expected:?}"), line.len()));
+        }
+        for other in [
+            &b"set key 0 0 5\n"[..],
+            b"set key 0 0 5",
+            b"set key 0 0 ",
+            b"set key 0 0\r\n",
+            b"set key 0 0 1234567890\r\n",
+            b"set key -1 0 5\r\n",
+            b"set key +1 0 5\r\n",
+            b"set key  0 0 5\r\n",
+            b"set key 0 0 5 \r\n",
+            b"set key 0 0 5 norepl\r\n",
+            b"set key 0\t0 0 5\r\n",
+            b"set k\tey 0 0 5\r\n",
+            b"set  0 0 5\r\n",
+            b"cas key 0 0 5\r\n",
+            &[b"set ", &[b'k'; KEY_MAX + 1][..], b" 0 0 1\r\n"].concat(),
+        ] {
+            assert_eq!(plain_set(other), None, "{}", String::from_utf8_lossy(other));
         }
     }
 

@@ -112,6 +112,13 @@ impl Fixed {
         self.0[3].to_ne_bytes()[STATE % 4]
     }
 
+    /// Whether a read in the second `now` would change nothing here.
+    #[inline]
+    pub(crate) fn is_read(self, now: Seconds) -> bool {
+        const MARKS: u8 = state::FREQUENCY | state::FETCHED;
+        self.state() & MARKS == MARKS && self.accessed() == now
+    }
+
     /// Whether the item's time is over.
     #[inline]
     pub(crate) fn is_expired(self, now: Seconds) -> bool {

@@ -9,7 +9,7 @@ use super::shard::Shard;
 use super::{Inner, Miss, Store};
 use crate::clock::Seconds;
 pub use crate::slab::items::Parts;
-use crate::slab::items::{CRLF, Handle, Items};
+use crate::slab::items::{CRLF, Fixed, Handle, Items};
 
 /// Whether a read counts as a use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,7 @@ pub struct Found<'a> {
     pub(super) inner: &'a Arc<Inner>,
     pub(super) slot: usize,
     pub(super) item: Handle,
+    pub(super) fixed: Fixed,
     /// Why there was nothing before, when this look-up made the item.
     pub(super) created: Option<Miss>,
 }
@@ -98,7 +99,7 @@ impl Found<'_> {
     /// Flags, length and value at one go.
     #[inline(always)] // As `Items::parts`.
     pub fn parts(&self) -> Parts<'_> {
-        self.shard.items().parts(self.item, self.shard.items().fixed(self.item))
+        self.shard.items().parts(self.item, self.fixed)
     }
 
     /// Appends the value to `out`, wherever it lies.
@@ -199,15 +200,16 @@ impl Store {
         let slot = self.slot_of(hash);
         let mut shard = self.inner.slots[slot].shard.lock();
         shard.begin_with(hash, key, now);
-        let (item, created) = match (shard.lookup(hash, key, now), &how.create) {
-            (Ok(item), _) => (item, None),
+        let (item, fixed, created) = match (shard.look_at(hash, key, now), &how.create) {
+            (Ok((item, fixed)), _) => (item, fixed, None),
             (Err(miss), None) => return Err(miss),
             (Err(miss), Some(create)) => {
                 let cas = self.cas_for(create.next_cas);
-                (shard.create_empty(hash, key, create, now, cas).ok_or(miss)?, Some(miss))
+                let item = shard.create_empty(hash, key, create, now, cas).ok_or(miss)?;
+                (item, shard.items().fixed(item), Some(miss))
             }
         };
-        let result = read(&mut Found { shard: &mut shard, inner: &self.inner, slot, item, created });
+        let result = read(&mut Found { shard: &mut shard, inner: &self.inner, slot, item, fixed, created });
         match how.touch {
             Some(expiry) => {
                 if created.is_none() {
@@ -217,7 +219,7 @@ impl Store {
             }
             None => shard.counters(item).get_hits += 1,
         }
-        if how.visit == Visit::Bump {
+        if how.visit == Visit::Bump && !fixed.is_read(now) {
             shard.bump(item, now, true);
         }
         Ok(result)

@@ -28,8 +28,8 @@ impl Store {
         let slot = self.slot_of(hash);
         let mut shard = self.inner.slots[slot].shard.lock();
         shard.begin(now);
-        let item = shard.lookup(hash, key, now)?;
-        Ok(read(&Found { shard: &mut shard, inner: &self.inner, slot, item, created: None }))
+        let (item, fixed) = shard.look_at(hash, key, now)?;
+        Ok(read(&Found { shard: &mut shard, inner: &self.inner, slot, item, fixed, created: None }))
     }
 }
 

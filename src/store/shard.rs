@@ -15,7 +15,7 @@ use crate::clock::Seconds;
 use crate::slab::arena::Arena;
 use crate::slab::backing::Backing;
 use crate::slab::classes::{ClassId, PAGE};
-use crate::slab::items::{Handle, Head, Items, state};
+use crate::slab::items::{Fixed, Handle, Head, Items, state};
 use crate::slab::pages::Slabs;
 
 /// No flush is pending.
@@ -158,24 +158,30 @@ impl Shard {
     }
 
     /// The live item of `key`. An expired one is freed and reported as such.
-    #[inline(always)] // It is most of what a get does.
+    #[inline]
     pub(super) fn lookup(&mut self, hash: u64, key: &[u8], now: Seconds) -> Result<Handle, Miss> {
-        let mut fixed = None;
+        self.look_at(hash, key, now).map(|(item, _)| item)
+    }
+
+    /// The same with the start of the item, which had to be read anyway.
+    #[inline(always)] // It is most of what a get does.
+    pub(super) fn look_at(&mut self, hash: u64, key: &[u8], now: Seconds) -> Result<(Handle, Fixed), Miss> {
+        let mut start = None;
         let items = self.items();
         let found = self.index.find(hash, |item| {
-            let start = items.fixed(item);
-            fixed = Some(start);
-            items.key_behind(item, start) == key
+            let fixed = items.fixed(item);
+            start = Some(fixed);
+            items.key_behind(item, fixed) == key
         });
-        match found {
-            None if self.flushed.is_empty() || !self.flushed.remove(&hash) => Err(Miss::Absent),
-            None => Err(Miss::Flushed),
-            Some(item) if fixed.is_some_and(|fixed| fixed.is_expired(now)) => {
+        match (found, start) {
+            (Some(item), Some(fixed)) if fixed.is_expired(now) => {
                 self.note_expired(item);
                 self.unlink_hashed(hash, item);
                 Err(Miss::Expired)
             }
-            Some(item) => Ok(item),
+            (Some(item), Some(fixed)) => Ok((item, fixed)),
+            _ if self.flushed.is_empty() || !self.flushed.remove(&hash) => Err(Miss::Absent),
+            _ => Err(Miss::Flushed),
         }
     }
 

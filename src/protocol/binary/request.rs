@@ -66,17 +66,44 @@ struct Shape {
     value: Part,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Whether there may be such a part: a bit for an empty one, and one for any other.
+#[derive(Clone, Copy)]
+#[repr(u8)]
 enum Part {
-    Never,
-    Maybe,
-    Always,
+    Never = 0b01,
+    Always = 0b10,
+    Maybe = 0b11,
 }
+
+impl Part {
+    #[inline]
+    fn allows(self, len: usize) -> bool {
+        self as u8 >> u8::from(len > 0) & 1 != 0
+    }
+}
+
+/// What an opcode means.
+struct Meaning {
+    verb: Verb,
+    is_quiet: bool,
+    shape: Shape,
+}
+
+/// Of every opcode.
+static MEANINGS: [Meaning; 256] = {
+    let mut meanings = [const { Meaning { verb: Verb::Unknown, is_quiet: false, shape: Verb::Unknown.shape() } }; 256];
+    let mut opcode = 0;
+    while opcode < meanings.len() {
+        let (verb, is_quiet) = Verb::of(opcode as u8);
+        meanings[opcode] = Meaning { verb, is_quiet, shape: verb.shape() };
+        opcode += 1;
+    }
+    meanings
+};
 
 impl Verb {
     /// The verb of an opcode, and whether it is the quiet form.
-    #[inline]
-    fn of(opcode: u8) -> (Verb, bool) {
+    const fn of(opcode: u8) -> (Verb, bool) {
         match opcode {
             0x00 => (Verb::Get { with_key: false }, false),
             0x09 => (Verb::Get { with_key: false }, true),
@@ -122,8 +149,7 @@ impl Verb {
         matches!(self, Verb::SaslList | Verb::SaslAuth | Verb::SaslStep)
     }
 
-    #[inline]
-    fn shape(self) -> Shape {
+    const fn shape(self) -> Shape {
         let (extras, key, value) = match self {
             Verb::Get { .. } | Verb::Delete => (1 << 0, Part::Always, Part::Never),
             Verb::GetAndTouch { .. } | Verb::Touch => (1 << 4, Part::Always, Part::Maybe),
@@ -190,12 +216,10 @@ impl Header {
         if body_len > BODY_MAX || key_len > KEY_MAX {
             return Err(fault(Status::InvalidArguments));
         }
-        let (verb, is_quiet) = Verb::of(opcode);
-        let shape = verb.shape();
-        let has = |part, len| part == Part::Maybe || (part == Part::Always) == (len > 0);
+        let Meaning { verb, is_quiet, ref shape } = MEANINGS[usize::from(opcode)];
         let fits = 1u32.checked_shl(u32::from(extras)).is_some_and(|bit| shape.extras & bit != 0)
-            && has(shape.key, key_len)
-            && has(shape.value, value_len);
+            && shape.key.allows(key_len)
+            && shape.value.allows(value_len);
         if verb != Verb::Unknown && !fits {
             return Err(fault(Status::InvalidArguments));
         }

@@ -206,6 +206,10 @@ pub fn value(out: &mut Vec<u8>, key: &[u8], client_flags: u32, value_len: usize,
         tail.byte(b' ');
     }
     tail.number(value_len as u64);
+    if client_flags == 0 {
+        append(out, [b"VALUE ", key, b" 0 ", tail.text(), value]);
+        return;
+    }
     tail.byte(b' ');
     tail.number(u64::from(client_flags));
     tail.byte(b' ');

@@ -89,6 +89,7 @@ impl Session {
                 return Step::over();
             }
             Verb::Stat => asked.stat(self.login.as_deref().and_then(Login::member), out, cx),
+            Verb::Get { with_key } => asked.get(&Fetch::GET, with_key, out, cx),
             _ => asked.execute(out, cx),
         }
         // Where a value means nothing it is thrown away.
@@ -139,7 +140,6 @@ impl Session {
 impl<'a> Asked<'a> {
     fn execute(&self, out: &mut Outbox, cx: &Context<'_>) {
         match self.header.verb {
-            Verb::Get { with_key } => self.get(&Fetch::GET, with_key, out, cx),
             Verb::GetAndTouch { with_key } => self.get(&Fetch::touch(self.expiry(0, cx)), with_key, out, cx),
             Verb::Touch => self.touch(out, cx),
             Verb::Delete => self.delete(out, cx),
@@ -151,7 +151,8 @@ impl<'a> Asked<'a> {
             },
             Verb::Noop => self.done(out, &[], 0),
             Verb::Version => self.done(out, crate::MEMCACHED_VERSION.as_bytes(), 0),
-            Verb::Set
+            Verb::Get { .. }
+            | Verb::Set
             | Verb::Add
             | Verb::Replace
             | Verb::Append
@@ -189,7 +190,7 @@ impl<'a> Asked<'a> {
         self.echo.error(out.bytes(), status);
     }
 
-    #[inline]
+    #[inline(always)] // As `Context::fetch`.
     fn get(&self, how: &Fetch, with_key: bool, out: &mut Outbox, cx: &Context<'_>) {
         let key: &[u8] = if with_key { self.key } else { &[] };
         let given = cx.fetch(self.key, how, |found| {

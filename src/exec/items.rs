@@ -13,7 +13,7 @@ use crate::store::{
 
 impl Context<'_> {
     /// get, or gat and touch when `how` has a new expiry; `read` sees the item under its shard's lock.
-    #[inline]
+    #[inline(always)] // So that a plain get does not ask what it is.
     pub fn fetch<R>(&self, key: &[u8], how: &Fetch, read: impl FnOnce(&mut Found<'_>) -> R) -> Option<R> {
         let counters = self.counters;
         let (asked, missed) = match how.touch {

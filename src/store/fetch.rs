@@ -188,7 +188,7 @@ impl Store {
     ///
     /// # Errors
     /// The [`Miss`] when there is none, and none was to be created or no memory was left for it.
-    #[inline]
+    #[inline(always)] // So that a plain get does not ask what it is.
     pub fn fetch<R>(
         &self,
         key: &[u8],

@@ -129,7 +129,12 @@ impl Echo {
     #[inline]
     pub fn found(self, out: &mut Vec<u8>, key: &[u8], client_flags: u32, value_len: usize, cas: u64, value: &[u8]) {
         let header = self.header(Status::Success, 4, key.len(), value_len, cas);
-        append(out, [&header, &client_flags.to_be_bytes(), key, value]);
+        let extras = client_flags.to_be_bytes();
+        if key.is_empty() {
+            append(out, [&header, &extras, value]);
+        } else {
+            append(out, [&header, &extras, key, value]);
+        }
     }
 
     /// Appends a successful reply with this value.

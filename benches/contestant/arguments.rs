@@ -44,13 +44,14 @@ pub(crate) trait Named {
 impl CommonArguments {
     /// The memcached that is the anchor.
     pub(crate) fn anchor(&self) -> Contestant {
-        Contestant { name: "memcached".into(), program: self.memcached.clone(), arguments: vec![] }
+        Contestant { name: "memcached".into(), wrapper: vec![], program: self.memcached.clone(), arguments: vec![] }
     }
 
     /// The Larder that is measured.
     pub(crate) fn larder(&self) -> Contestant {
         Contestant {
             name: Contestant::LARDER.into(),
+            wrapper: vec![],
             program: self.larder.clone(),
             arguments: self.larder_args.split_whitespace().map(str::to_owned).collect(),
         }

@@ -17,6 +17,8 @@ use super::stats;
 pub(crate) struct Contestant {
     /// Name in the tables.
     pub(crate) name: String,
+    /// A program that runs it, with arguments of its own; empty for none.
+    pub(crate) wrapper: Vec<String>,
     /// The program; a bare name is looked for in `PATH`.
     pub(crate) program: PathBuf,
     /// Arguments after the common ones.
@@ -59,7 +61,14 @@ impl Contestant {
         // A file, not a pipe: nobody reads along, and a full pipe would stop the server.
         let words = tempfile::tempfile().map_err(|error| format!("no temporary file: {error}"))?;
         let stderr = words.try_clone().map_err(|error| format!("no second descriptor: {error}"))?;
-        let mut command = Command::new(&self.program);
+        let mut command = match self.wrapper.split_first() {
+            Some((wrapper, words)) => {
+                let mut command = Command::new(wrapper);
+                command.args(words).arg(&self.program);
+                command
+            }
+            None => Command::new(&self.program),
+        };
         command.args(["-l", "127.0.0.1", "-p", &port.to_string()]);
         command.args(["-t", &threads.to_string(), "-m", &memory_mb.to_string(), "-c", &connections_max.to_string()]);
         if rustix::process::geteuid().is_root() {

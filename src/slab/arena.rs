@@ -68,7 +68,8 @@ impl Mapping {
 
     /// A view of the region. The caller keeps the mapping alive for as long as the view is used.
     pub(crate) fn arena(&self) -> Arena {
-        Arena { base: self.base, len: self.len }
+        let last_short = self.len.checked_sub(SHORT).expect("a mapping is a page at least");
+        Arena { base: self.base, len: self.len, last_short }
     }
 }
 
@@ -85,7 +86,12 @@ impl Drop for Mapping {
 pub(crate) struct Arena {
     base: NonNull<u8>,
     len: usize,
+    /// Where the last [`SHORT`] bytes begin.
+    last_short: usize,
 }
+
+/// The longest range that is checked by one comparison: four words.
+const SHORT: usize = size_of::<[u32; 4]>();
 
 // SAFETY: see the module: the accesses that different threads make through views do not overlap.
 unsafe impl Send for Arena {}
@@ -94,18 +100,19 @@ unsafe impl Sync for Arena {}
 
 macro_rules! word_access {
     ($read:ident, $write:ident, $word:ty) => {
-        /// The little word at byte `at`.
+        /// The little word at byte `at`, behind which the region goes on for [`SHORT`] bytes at least: every chunk is
+        /// longer than its header.
         #[inline]
         pub(crate) fn $read(&self, at: usize) -> $word {
-            let word = self.span(at, size_of::<$word>()).cast::<$word>();
-            // SAFETY: `span` checked the range; any bytes are a valid integer; no alignment is assumed.
+            let word = self.short_span(at).cast::<$word>();
+            // SAFETY: `short_span` checked the range; any bytes are a valid integer; no alignment is assumed.
             unsafe { word.read_unaligned() }
         }
 
         /// Writes the word at byte `at`.
         #[inline]
         pub(crate) fn $write(&mut self, at: usize, value: $word) {
-            let word = self.span(at, size_of::<$word>()).cast::<$word>();
+            let word = self.short_span(at).cast::<$word>();
             // SAFETY: as for reading; that nobody else reads it meanwhile is the module's rule.
             unsafe { word.write_unaligned(value) }
         }
@@ -123,11 +130,11 @@ impl Arena {
     word_access!(u32_at, put_u32, u32);
     word_access!(u64_at, put_u64, u64);
 
-    /// The four little words from byte `at` on.
+    /// The four little words from byte `at` on; they are [`SHORT`] bytes.
     #[inline]
     pub(crate) fn four_words_at(&self, at: usize) -> [u32; 4] {
-        let words = self.span(at, size_of::<[u32; 4]>()).cast::<[u32; 4]>();
-        // SAFETY: `span` checked the range; any bytes are valid integers; no alignment is assumed.
+        let words = self.short_span(at).cast::<[u32; 4]>();
+        // SAFETY: `short_span` checked the range; any bytes are valid integers; no alignment is assumed.
         unsafe { words.read_unaligned() }
     }
 
@@ -196,6 +203,17 @@ impl Arena {
         }
     }
 
+    /// The address of a range of [`SHORT`] bytes that lies inside of the region, checked by one comparison.
+    ///
+    /// # Panics
+    /// As [`Arena::span`].
+    #[inline]
+    fn short_span(&self, at: usize) -> *mut u8 {
+        assert!(at <= self.last_short, "range {at}+{SHORT} outside of arena of {}", self.len);
+        // SAFETY: `at` is at most the region's length (checked), so the address stays inside.
+        unsafe { self.base.as_ptr().add(at) }
+    }
+
     /// The address of a range that lies inside of the region.
     ///
     /// # Panics
@@ -222,10 +240,10 @@ mod tests {
     fn words_and_bytes_read_back() {
         let (_mapping, mut arena) = arena_of(4096);
         arena.put_u64(8, 0x0102_0304_0506_0708);
-        arena.put_u16(4094, 7);
+        arena.put_u16(4096 - SHORT, 7);
         arena.bytes_mut(100, 5).copy_from_slice(b"hello");
         assert_eq!(arena.u64_at(8), 0x0102_0304_0506_0708);
-        assert_eq!(arena.u16_at(4094), 7);
+        assert_eq!(arena.u16_at(4096 - SHORT), 7);
         assert_eq!(arena.bytes(100, 5), b"hello");
         arena.copy_within(100, 102, 5);
         assert_eq!(arena.bytes(100, 7), b"hehello");

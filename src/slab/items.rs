@@ -206,7 +206,8 @@ impl Items {
         let key_at = self.key_at(item, length);
         self.arena.bytes_mut(key_at, head.key.len()).copy_from_slice(head.key);
         if head.client_flags != 0 {
-            self.arena.put_u32(key_at + head.key.len(), head.client_flags);
+            let flags = self.arena.bytes_mut(key_at + head.key.len(), FLAGS_BYTES);
+            flags.copy_from_slice(&head.client_flags.to_ne_bytes());
         }
     }
 
@@ -326,7 +327,12 @@ impl Items {
     #[inline]
     pub(crate) fn client_flags(&self, item: Handle) -> u32 {
         let word = self.length_word(item);
-        if word & HAS_FLAGS == 0 { 0 } else { self.arena.u32_at(self.key_at(item, word) + self.key_len(item)) }
+        if word & HAS_FLAGS == 0 {
+            return 0;
+        }
+        // They may be the last but two bytes of the arena, too close to its end for its way to read words.
+        let bytes = self.arena.bytes(self.key_at(item, word) + self.key_len(item), FLAGS_BYTES);
+        bytes.first_chunk().map_or(0, |&flags| u32::from_ne_bytes(flags))
     }
 
     /// Value and CRLF of a small item.
@@ -501,6 +507,20 @@ mod tests {
         assert_eq!(Items::new(mapping.arena(), true).bytes_needed(0, 0, 0), 26);
         assert_eq!(Items::new(mapping.arena(), false).bytes_needed(0, 0, 0), 18);
         assert_eq!(Items::new(mapping.arena(), true).bytes_needed(16, 7, 10), 24 + 16 + 4 + 10 + 2);
+    }
+
+    #[test]
+    fn an_item_may_end_where_the_arena_does() {
+        let mapping = Mapping::reserve(PAGE, false).expect("address space");
+        let mut items = Items::new(mapping.arena(), true);
+        let item = Handle::at_offset(PAGE - 48);
+        let key = [b'k'; 48 - 24 - 4 - 2];
+        let head = Head { key: &key, client_flags: 7, expiry: NEVER, accessed: 5, value_len: 0 };
+        items.write_small(item, &head, [b""], 9, state::LIVE);
+        assert_eq!((items.key(item), items.client_flags(item), items.small_value(item)), (&key[..], 7, &b"\r\n"[..]));
+        assert_eq!(items.parts(item, items.fixed(item)).client_flags, 7);
+        items.write_head(item, &head, false);
+        assert_eq!(items.client_flags(item), 7);
     }
 
     #[test]

@@ -16,6 +16,17 @@ const WORDS_LOOKED_AT: usize = 23;
 /// Bytes of an opaque at most, without its `O`. (The documentation says 32; 1.6.45 counts the `O` as one of them.)
 const OPAQUE_MAX: usize = 32;
 
+/// Flags that have no argument, as [`Flags::present`] has them; not those that may have one and be refused for it.
+const LONE: u64 = {
+    let letters = b"vkqtcfshluxI";
+    let (mut bits, mut at) = (0, 0);
+    while at < letters.len() {
+        bits |= bit(letters[at]);
+        at += 1;
+    }
+    bits
+};
+
 /// Letters of flags that mean something in some command.
 const KNOWN: &[u8] = b"bcfhklqstuvxCDEFIJLMNOPRT";
 
@@ -147,7 +158,19 @@ impl<'a> Flags<'a> {
     pub fn parse(text: &'a [u8], words_before: usize, key: &[u8]) -> Result<Flags<'a>, Reason> {
         let mut flags = Flags { text, ..Flags::NONE };
         let mut count = words_before;
-        for word in flags.words() {
+        let mut rest = text;
+        // Most flags are a letter and nothing else; a line that has only such cannot be refused before there are many.
+        while let [b' ', letter, behind @ ..] = rest
+            && letter.is_ascii_alphabetic()
+            && LONE & !flags.present & bit(*letter) != 0
+            && matches!(behind, [] | [b' ', ..])
+            && count < WORDS_MAX
+        {
+            flags.present |= bit(*letter);
+            count += 1;
+            rest = behind;
+        }
+        for word in FlagWords::of(rest) {
             count += 1;
             let letter = word[0];
             if count > WORDS_MAX || !letter.is_ascii_alphabetic() || flags.has(letter) {

@@ -9,9 +9,10 @@ pub fn append<const N: usize>(out: &mut Vec<u8>, parts: [&[u8]; N]) {
     out.reserve(total);
     let mut len = out.len();
     for part in parts {
+        let target = out.as_mut_ptr().wrapping_add(len);
         // SAFETY: behind the buffer's bytes there is room for all parts together, of which those before this one
         // have taken theirs; the buffer is borrowed exclusively, so no part lies in it.
-        unsafe { out.as_mut_ptr().add(len).copy_from_nonoverlapping(part.as_ptr(), part.len()) }
+        unsafe { target.copy_from_nonoverlapping(part.as_ptr(), part.len()) }
         len += part.len();
     }
     // SAFETY: that many bytes are written, and the room was made for them.

@@ -129,6 +129,8 @@ impl Shard {
         self.flush_at = NO_FLUSH;
         self.note_flushed();
         self.index.clear();
+        self.mark_held_chains(true);
+        self.free_doomed(usize::MAX);
         // Chunks that are being sent or written keep their pages. Their neighbours are freed one by one, and so are
         // the items with a piece there, before any page is cleared as a whole.
         for page in 0..self.slabs.pages.len() as u32 {
@@ -136,12 +138,14 @@ impl Shard {
                 self.flush_held_page(page);
             }
         }
+        self.free_doomed(usize::MAX);
         for page in 0..self.slabs.pages.len() as u32 {
             let entry = &self.slabs.pages[page as usize];
             if entry.class != NO_CLASS && entry.held == 0 {
                 self.slabs.clear_page(page);
             }
         }
+        self.mark_held_chains(false);
         for class in 0..self.classes.len() {
             if self.slabs.by_class[class].live == 0 {
                 self.classes[class].bytes = 0;
@@ -156,6 +160,9 @@ impl Shard {
     fn note_flushed(&mut self) {
         self.flushed.clear();
         for page in 0..self.slabs.pages.len() as u32 {
+            if self.slabs.pages[page as usize].live == 0 {
+                continue;
+            }
             for number in 0..self.slabs.pages[page as usize].carved {
                 if self.flushed.len() == FLUSHED_KEYS_MAX {
                     return;

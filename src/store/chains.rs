@@ -88,19 +88,28 @@ impl Shard {
         freed
     }
 
-    /// Has the pages of all pieces of held chains hold them too, or no longer.
-    pub(super) fn mark_held_chains(&mut self, is_held: bool) {
+    /// For a flush: frees the heads of dead chains whose pages are held, as no others are left when it is done.
+    pub(super) fn forget_doomed(&mut self) {
+        for item in std::mem::take(&mut self.doomed) {
+            if self.slabs.page_of(item).held > 0 {
+                self.slabs.give(item);
+            }
+        }
+    }
+
+    /// For a flush: has the pages of all pieces of held chains hold them too. These pieces, for
+    /// [`Slabs::release_hold`](crate::slab::pages::Slabs::release_hold).
+    pub(super) fn hold_pieces(&mut self) -> Vec<Handle> {
+        let mut held = Vec::new();
         for &item in &self.held_chains {
             let mut piece = self.slabs.items.first_piece(item);
             while piece != Handle::NONE {
-                if is_held {
-                    self.slabs.hold(piece)
-                } else {
-                    self.slabs.release_hold(piece)
-                }
+                self.slabs.hold(piece);
+                held.push(piece);
                 piece = self.slabs.items.next_piece(piece);
             }
         }
+        held
     }
 
     /// Whether a page cannot be emptied: a chunk of it is held, or waits to be freed with its chain. With `moves`, also

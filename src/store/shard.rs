@@ -224,15 +224,28 @@ impl Shard {
 
     /// Frees an item that is no longer in the index, at the latest when its last pin goes.
     pub(super) fn kill(&mut self, item: Handle) {
+        if self.mark_dead(item) {
+            self.free_chain(item);
+        }
+    }
+
+    /// The same for a flush, which frees pieces by themselves.
+    pub(super) fn kill_head(&mut self, item: Handle) {
+        if self.mark_dead(item) {
+            self.slabs.give(item);
+        }
+    }
+
+    /// True when nothing holds the item.
+    #[inline]
+    fn mark_dead(&mut self, item: Handle) -> bool {
         let bytes = self.items().item_bytes(item);
         self.count_bytes(item, bytes, 0);
         self.slabs.count_dead(item);
         let items = self.items_mut();
         let dead = items.state(item) & !state::LIVE;
         items.set_state(item, dead);
-        if items.pins(item) == 0 {
-            self.free_chain(item);
-        }
+        items.pins(item) == 0
     }
 
     /// Puts a written item, whose chunks are still taken, where readers find it, in the place of any other of its key.

@@ -63,7 +63,7 @@ impl Shard {
             Some(_) => total,
             None => items.head_capacity(head.key.len(), head.client_flags).min(total),
         };
-        if !self.may_upload(class) {
+        if !self.may_upload(class, 0) {
             return None;
         }
         let item = self.allocate(class, now)?;
@@ -82,7 +82,7 @@ impl Shard {
         }
         let len = chain.unplaced.min(PIECE_VALUE_MAX);
         let class = self.slabs.classes.class_of(PIECE_HEADER + len).unwrap_or(self.slabs.classes.largest());
-        if !self.may_upload(class) {
+        if !self.may_upload(class, chain.held_bytes) {
             return false;
         }
         let Some(piece) = self.allocate(class, now) else { return false };
@@ -103,9 +103,10 @@ impl Shard {
         true
     }
 
-    /// Unfinished values may take half of the shard, so that slow or hostile writers cannot shut the cache out.
-    fn may_upload(&self, class: ClassId) -> bool {
-        self.upload_bytes + self.slabs.classes.size(class) <= self.budget / 2
+    /// Unfinished values may take half of the shard, so that slow or hostile writers cannot shut the cache out. A single
+    /// one, of which `own_bytes` are there, may take more: `-I` is up to half of `-m`, and chunks have headers.
+    fn may_upload(&self, class: ClassId, own_bytes: usize) -> bool {
+        self.upload_bytes == own_bytes || self.upload_bytes + self.slabs.classes.size(class) <= self.budget / 2
     }
 
     fn count_upload(&mut self, chunk: Handle) -> usize {

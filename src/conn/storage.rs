@@ -165,7 +165,7 @@ impl Session {
                 Step::answered(0)
             }
             Finish::Later(upload) => {
-                self.phase = Phase::Finish(Box::new(Uploading { upload, end, tell }));
+                self.phase = Phase::Finish(Box::new(Uploading { upload: *upload, end, tell }));
                 Step::later_after(0)
             }
         }

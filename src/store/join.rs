@@ -109,7 +109,7 @@ impl Upload {
         match self.copy(&mut join, now) {
             Copied::Some => {
                 self.join = Some(join);
-                Finish::Later(self)
+                Finish::Later(Box::new(self))
             }
             Copied::All => self.conclude(join, now),
             Copied::NoMemory => {
@@ -196,7 +196,7 @@ mod tests {
 
     fn later(finish: Finish) -> Upload {
         match finish {
-            Finish::Later(upload) => upload,
+            Finish::Later(upload) => *upload,
             Finish::Done(outcome) => panic!("done: {outcome:?}"),
         }
     }
@@ -213,7 +213,7 @@ mod tests {
             let outcome = loop {
                 match joining.finish(START) {
                     Finish::Done(outcome) => break outcome,
-                    Finish::Later(rest) => joining = rest,
+                    Finish::Later(rest) => joining = *rest,
                 }
                 steps += 1;
                 assert_eq!(get_at(&store, b"k", START), some(&first));

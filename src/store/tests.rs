@@ -46,7 +46,7 @@ pub(super) fn finish(mut upload: Upload, now: Seconds) -> Outcome {
     loop {
         match upload.finish(now) {
             Finish::Done(outcome) => return outcome,
-            Finish::Later(rest) => upload = rest,
+            Finish::Later(rest) => upload = *rest,
         }
     }
 }

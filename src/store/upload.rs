@@ -41,7 +41,7 @@ pub enum Finish {
     /// It is over.
     Done(Outcome),
     /// There is more to copy than others should wait for: [`Upload::finish`] goes on with it.
-    Later(Upload),
+    Later(Box<Upload>),
 }
 
 /// Whether it was tried to store a value before.
@@ -205,7 +205,7 @@ impl Upload {
             Decision::Join(chain, join) => {
                 self.chain = Some(chain);
                 self.join = Some(join);
-                Finish::Later(self)
+                Finish::Later(Box::new(self))
             }
         }
     }

@@ -20,6 +20,14 @@ pub enum Mode {
     Cas(u64),
 }
 
+impl Mode {
+    /// Whether the value is added to another.
+    #[inline]
+    pub fn is_join(self) -> bool {
+        matches!(self, Mode::Append | Mode::Prepend)
+    }
+}
+
 /// Size classes, as clients number them: from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClassSet(u64);

@@ -112,6 +112,8 @@ enum Phase {
     Swallow { left: usize },
     /// A value is written into the store as it comes.
     Upload(Box<Uploading>),
+    /// A complete value is stored in more than one turn.
+    Finish(Box<Uploading>),
     /// The connection is to become a watcher's.
     Watch(Box<Seat>),
     /// All items are walked over.
@@ -235,6 +237,7 @@ impl Session {
                 Step::advanced(part)
             }
             Phase::Upload(_) => self.receive(input, out, cx),
+            Phase::Finish(_) => self.finish_on(out, cx),
             // It was said already that nothing more is answered here.
             Phase::Watch(_) => Step::over(),
             Phase::Walk(_) => self.walk(out, cx),
@@ -269,7 +272,7 @@ impl Session {
             Phase::Command if self.awaits_value => Activity::Nread,
             Phase::Command | Phase::Keys(_) | Phase::SkipLine | Phase::Login(_) => Activity::Read,
             Phase::Swallow { .. } => Activity::Swallow,
-            Phase::Upload(_) => Activity::Nread,
+            Phase::Upload(_) | Phase::Finish(_) => Activity::Nread,
             Phase::Watch(_) => Activity::Watch,
             Phase::Walk(_) => Activity::Mwrite,
         }

@@ -10,7 +10,7 @@ use crate::command::KeyForm;
 use crate::exec::Context;
 use crate::protocol::text::parse::Reply;
 use crate::protocol::text::reply::line;
-use crate::store::{End, Outcome, Put, Terms};
+use crate::store::{End, Finish, Outcome, Put, Terms};
 
 /// A storage command whose line is read.
 #[derive(Debug)]
@@ -100,7 +100,8 @@ impl Session {
             self.swallow(need);
             return Step::answered(line_len);
         }
-        if behind.len() >= need {
+        let joins_in_steps = put.mode.is_join() && cx.shared.store.joins_in_steps() && !self.one_datagram;
+        if behind.len() >= need && !joins_in_steps {
             let (value, end) = behind[..need].split_at(value_len);
             if expected == End::None || end == b"\r\n" {
                 tell.outcome(out, cx.store(terms, put, value), put.key);
@@ -144,15 +145,36 @@ impl Session {
             return self.fail_upload(out, cx);
         };
         let Phase::Upload(uploading) = std::mem::take(&mut self.phase) else { return Step::advanced(0) };
-        let Uploading { upload, tell, .. } = *uploading;
         if expected == End::None || end == b"\r\n" {
-            let key = upload.key().to_vec();
-            tell.outcome(out, cx.finish_upload(upload), &key);
-        } else {
-            drop(upload);
-            tell.error(out, line::BAD_DATA_CHUNK);
+            let consumed = part + expected.bytes();
+            return Step { consumed, ..self.finish(uploading, out, cx) };
         }
+        let Uploading { upload, tell, .. } = *uploading;
+        drop(upload);
+        tell.error(out, line::BAD_DATA_CHUNK);
         Step::answered(part + expected.bytes())
+    }
+
+    /// Stores a value that is complete, or does a step of that.
+    pub(super) fn finish(&mut self, uploading: Box<Uploading>, out: &mut Outbox, cx: &Context<'_>) -> Step {
+        let Uploading { upload, end, tell } = *uploading;
+        let key = upload.key().to_vec();
+        match cx.finish_upload(upload) {
+            Finish::Done(outcome) => {
+                tell.outcome(out, outcome, &key);
+                Step::answered(0)
+            }
+            Finish::Later(upload) => {
+                self.phase = Phase::Finish(Box::new(Uploading { upload: *upload, end, tell }));
+                Step::later_after(0)
+            }
+        }
+    }
+
+    /// Goes on with what [`Phase::Finish`] began.
+    pub(super) fn finish_on(&mut self, out: &mut Outbox, cx: &Context<'_>) -> Step {
+        let Phase::Finish(uploading) = std::mem::take(&mut self.phase) else { return Step::advanced(0) };
+        self.finish(uploading, out, cx)
     }
 
     fn fail_upload(&mut self, out: &mut Outbox, cx: &Context<'_>) -> Step {

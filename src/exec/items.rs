@@ -8,7 +8,8 @@ use crate::command::{Delta, Mode, WatchKinds};
 use crate::stats::counters::WorkerCounters;
 use crate::stats::prefixes::Event;
 use crate::store::{
-    DeltaOutcome, DeltaTerms, Fetch, Found, Miss, OnFailure, Outcome, Put, Removal, RemoveOutcome, Terms, Upload,
+    DeltaOutcome, DeltaTerms, Fetch, Finish, Found, Miss, OnFailure, Outcome, Put, Removal, RemoveOutcome, Terms,
+    Upload,
 };
 
 impl Context<'_> {
@@ -77,15 +78,17 @@ impl Context<'_> {
         self.note_prefix(put.key, Event::Set);
     }
 
-    /// Stores what an upload collected.
-    pub fn finish_upload(&self, upload: Upload) -> Outcome {
+    /// Stores what an upload collected, or does a step of it.
+    pub fn finish_upload(&self, upload: Upload) -> Finish {
         let (key, value_len, terms) = (upload.key().to_vec(), upload.value_len(), *upload.terms());
         let put = Put { key: &key, ..upload.put() };
         let before = self.before(WatchKinds::FETCHERS, &key);
-        let outcome = upload.finish(self.now);
-        self.note_stored(&put, value_len, before, outcome);
-        self.count_stored(&terms, &put, outcome);
-        outcome
+        let finish = upload.finish(self.now);
+        if let Finish::Done(outcome) = finish {
+            self.note_stored(&put, value_len, before, outcome);
+            self.count_stored(&terms, &put, outcome);
+        }
+        finish
     }
 
     /// An upload found no memory half way.

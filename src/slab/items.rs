@@ -4,7 +4,8 @@
 //! item   0 expiry u32 │ 4 last access u32 │ 8 value length (30 bits), client-flags bit, large bit
 //!       12 key length u8 │ 13 state u8 │ 14 pins u16 │ 16 CAS u64 (absent with -C)
 //!       then, in this order: next piece u32 + 4 unused (large only) │ key │ client flags u32 (if not 0) │ value │ CRLF
-//! piece  0 next piece u32 │ 4 owner u32 │ 8 bytes used u32 │ 12 unused │ 13 state u8 │ 14 unused │ 16 value ...
+//! piece  0 next piece u32 │ 4 owner u32 │ 8 bytes used u32 │ 12 unused │ 13 state u8 │ 14 unused
+//!       16 piece before u32 │ 20 unused │ 24 value ...
 //! free   0 next free chunk of the page u16 │ 13 state u8 = 0
 //! ```
 //! Item and piece share the place of the state byte, so that a walk over a page can tell what each chunk is.
@@ -66,6 +67,7 @@ const CAS: usize = 16;
 
 const NEXT_OF_PIECE: usize = 0;
 const OWNER: usize = 4;
+const PIECE_BEFORE: usize = 16;
 
 const LENGTH_MASK: u32 = (1 << 30) - 1;
 const HAS_FLAGS: u32 = 1 << 30;
@@ -75,7 +77,7 @@ const LINK_BYTES: usize = 8;
 const FLAGS_BYTES: usize = 4;
 
 /// Bytes at the start of a piece that are not value.
-pub(crate) const PIECE_HEADER: usize = 16;
+pub(crate) const PIECE_HEADER: usize = 24;
 
 /// Value bytes (CRLF included) that the largest piece holds.
 pub(crate) const PIECE_VALUE_MAX: usize = CHUNK_MAX - PIECE_HEADER;
@@ -414,13 +416,24 @@ impl Items {
         self.arena.put_u32(item.offset() + self.header, piece.0);
     }
 
-    pub(crate) fn write_piece_head(&mut self, piece: Handle, owner: Handle) {
+    /// `before` is the piece in front, `NONE` for the first.
+    pub(crate) fn write_piece_head(&mut self, piece: Handle, owner: Handle, before: Handle) {
         let at = piece.offset();
         self.arena.put_u32(at + NEXT_OF_PIECE, Handle::NONE.0);
         self.arena.put_u32(at + OWNER, owner.0);
         self.arena.put_u32(at + LENGTH, 0);
         self.arena.put_u32(at + KEY_LENGTH, 0);
         self.arena.put_u8(at + STATE, state::PIECE);
+        self.arena.put_u32(at + PIECE_BEFORE, before.0);
+    }
+
+    /// The piece in front of this one; `NONE` for the first.
+    pub(crate) fn piece_before(&self, piece: Handle) -> Handle {
+        Handle(self.arena.u32_at(piece.offset() + PIECE_BEFORE))
+    }
+
+    pub(crate) fn set_piece_before(&mut self, piece: Handle, before: Handle) {
+        self.arena.put_u32(piece.offset() + PIECE_BEFORE, before.0);
     }
 
     pub(crate) fn next_piece(&self, piece: Handle) -> Handle {

@@ -425,6 +425,19 @@ impl Slabs {
         None
     }
 
+    /// Moves the hand of `class`, where it stands at the start of a page, to the next page in which an item starts.
+    pub(crate) fn skip_pieces(&mut self, class: ClassId, tick: u64) {
+        let of_class = &mut self.by_class[class as usize];
+        for _ in 0..of_class.pages.len() {
+            let page = &mut self.pages[of_class.pages[of_class.hand_page] as usize];
+            if of_class.hand_chunk > 0 || page.live > 0 {
+                return;
+            }
+            page.passed = tick;
+            of_class.hand_page = (of_class.hand_page + 1) % of_class.pages.len();
+        }
+    }
+
     /// Moves the hand of `class` to the start of its next page.
     pub(crate) fn skip_page(&mut self, class: ClassId) {
         let of_class = &mut self.by_class[class as usize];

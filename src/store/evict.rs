@@ -1,10 +1,11 @@
 //! Room for new items: free chunks, expired items, and a clock hand over the pages of each class.
 //!
-//! Order of trials for a chunk of class c: a free chunk of c; a page of the pool; what the expiry sweep frees in a
+//! Order of trials for a chunk of class c: a free chunk of c, or of a dead chain; a page of the pool; what the expiry sweep frees in a
 //! small step; for a class that has no page at all a chunk lent by a class at most twice as large, and after two
 //! pages' worth of these a page; after each page's worth of evictions a page of a class that earns less (`mover`);
 //! and last the first item at the hand that was not used since the hand came by.
 
+use super::chains::SLICE_PIECES;
 use super::shard::Shard;
 use crate::clock::{NEVER, Seconds};
 use crate::slab::classes::{ClassId, PAGE};
@@ -69,7 +70,8 @@ impl Shard {
 
     /// Gives a page of the pool back, or empties another if items may go for it.
     pub(super) fn give_up_a_page(&mut self, now: Seconds) -> bool {
-        self.slabs.discard_free_page() || self.evictions && self.drop_a_page(now)
+        let has_page = self.slabs.free_pages() > 0 || self.free_doomed_page();
+        has_page && self.slabs.discard_free_page() || self.evictions && self.drop_a_page(now)
     }
 
     /// A chunk of `class`, or of a larger one; `None` when there is no memory to be had.
@@ -90,6 +92,11 @@ impl Shard {
 
     #[cold]
     fn allocate_slowly(&mut self, class: ClassId, now: Seconds) -> Option<Handle> {
+        if self.free_doomed(SLICE_PIECES) > 0
+            && let Some(chunk) = self.slabs.take(class)
+        {
+            return Some(chunk);
+        }
         if let Some(chunk) = self.take_or_grow(class) {
             return Some(chunk);
         }
@@ -170,6 +177,9 @@ impl Shard {
         let steps_max = 4 * pages.len() * (self.slabs.classes.chunks_per_page(class) + 1);
         let mut pieces = 0;
         for step in 0..steps_max {
+            if class == self.slabs.classes.largest() {
+                self.slabs.skip_pieces(class, self.tick);
+            }
             let Some(chunk) = self.slabs.advance_hand(class, self.tick) else { continue };
             let Some(item) = self.item_of(chunk).filter(|&item| self.items().pins(item) == 0) else { continue };
             if item != chunk {

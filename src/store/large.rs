@@ -7,9 +7,11 @@
 
 use std::collections::VecDeque;
 
+use super::join::JOINED_AT_ONCE_MAX;
 use super::shard::{Shard, Store};
 use super::terms::{Heritage, Terms};
-use super::{Outcome, Put};
+use super::upload::Decision;
+use super::{Mode, Outcome, Put};
 use crate::clock::Seconds;
 use crate::slab::classes::{CHUNK_MAX, ClassId};
 use crate::slab::items::{CRLF, Handle, Head, PIECE_HEADER, PIECE_VALUE_MAX, state};
@@ -61,12 +63,13 @@ impl Shard {
             Some(_) => total,
             None => items.head_capacity(head.key.len(), head.client_flags).min(total),
         };
-        if !self.may_upload(class) {
+        if !self.may_upload(class, 0) {
             return None;
         }
         let item = self.allocate(class, now)?;
         let held_bytes = self.count_upload(item);
         self.items_mut().write_head(item, head, fitting.is_none());
+        self.hold_chain(item);
         let at = self.items().value_at(item);
         let open = VecDeque::from([(at, placed)]);
         Some(Chain { item, last: Handle::NONE, unplaced: total - placed, open, held_bytes })
@@ -79,13 +82,15 @@ impl Shard {
         }
         let len = chain.unplaced.min(PIECE_VALUE_MAX);
         let class = self.slabs.classes.class_of(PIECE_HEADER + len).unwrap_or(self.slabs.classes.largest());
-        if !self.may_upload(class) {
+        if !self.may_upload(class, chain.held_bytes) {
             return false;
         }
         let Some(piece) = self.allocate(class, now) else { return false };
         chain.held_bytes += self.count_upload(piece);
+        // The head holds for all.
+        self.slabs.release_hold(piece);
         let items = self.items_mut();
-        items.write_piece_head(piece, chain.item);
+        items.write_piece_head(piece, chain.item, chain.last);
         items.set_piece_len(piece, len);
         if chain.last == Handle::NONE {
             items.set_first_piece(chain.item, piece);
@@ -98,9 +103,10 @@ impl Shard {
         true
     }
 
-    /// Unfinished values may take half of the shard, so that slow or hostile writers cannot shut the cache out.
-    fn may_upload(&self, class: ClassId) -> bool {
-        self.upload_bytes + self.slabs.classes.size(class) <= self.budget / 2
+    /// Unfinished values may take half of the shard, so that slow or hostile writers cannot shut the cache out. A single
+    /// one, of which `own_bytes` are there, may take more: `-I` is up to half of `-m`, and chunks have headers.
+    fn may_upload(&self, class: ClassId, own_bytes: usize) -> bool {
+        self.upload_bytes == own_bytes || self.upload_bytes + self.slabs.classes.size(class) <= self.budget / 2
     }
 
     fn count_upload(&mut self, chunk: Handle) -> usize {
@@ -155,7 +161,14 @@ impl Shard {
     }
 
     /// Puts a filled chain where readers find it, or frees it.
-    fn publish_chain(&mut self, hash: u64, chain: &Chain, cas: u64, expiry: Seconds, now: Seconds) -> Outcome {
+    pub(super) fn publish_chain(
+        &mut self,
+        hash: u64,
+        chain: &Chain,
+        cas: u64,
+        expiry: Seconds,
+        now: Seconds,
+    ) -> Outcome {
         let has_room = self.reserve_index(hash, now);
         let items = self.items();
         let key = items.key(chain.item);
@@ -178,30 +191,36 @@ impl Shard {
         mut chain: Chain,
         now: Seconds,
         cas: u64,
-    ) -> Outcome {
-        self.begin(now);
-        self.count_set(put, self.items().value_len(chain.item));
-        if !self.fill_chain(&mut chain, CRLF, now) {
+    ) -> Decision {
+        // A value that could not be joined to another has its end already.
+        if chain.unplaced + chain.open.len() > 0 && !self.fill_chain(&mut chain, CRLF, now) {
             self.abandon_chain(&chain);
-            return self.no_memory(self.slabs.classes.largest());
+            return Decision::Done(self.no_memory(self.slabs.classes.largest()));
         }
         let old = self.live(hash, put.key, now);
-        match self.admit(old, put.mode, terms, now) {
+        let own = Heritage { expiry: put.expiry, marks: 0 };
+        Decision::Done(match self.admit(old, put.mode, terms, now) {
             Err(refusal) => {
                 self.abandon_chain(&chain);
                 refusal
             }
-            Ok(Store::Replace) => {
-                let own = Heritage { expiry: put.expiry, marks: 0 };
-                self.publish_upload(hash, &chain, own, terms, cas, now)
-            }
+            Ok(Store::Replace) => self.publish_upload(hash, &chain, own, terms, cas, now),
             Ok(Store::Succeed(heritage)) => self.publish_upload(hash, &chain, heritage, terms, cas, now),
-            Ok(Store::Join(old)) => {
-                let value = self.copy_value(chain.item);
-                self.abandon_chain(&chain);
-                self.join(hash, old, put.mode, &value, now, cas)
-            }
+            Ok(Store::Join(old)) => return self.join_upload(hash, old, put.mode, chain, now, cas),
+        })
+    }
+
+    fn join_upload(&mut self, hash: u64, old: Handle, mode: Mode, chain: Chain, now: Seconds, cas: u64) -> Decision {
+        let joined_len = self.items().value_len(old) + self.items().value_len(chain.item);
+        if joined_len > JOINED_AT_ONCE_MAX
+            && self.may_join(old, joined_len)
+            && let Some(join) = self.start_join(&chain, old, mode, now)
+        {
+            return Decision::Join(chain, join);
         }
+        let value = (joined_len <= JOINED_AT_ONCE_MAX).then(|| self.copy_value(chain.item));
+        self.abandon_chain(&chain);
+        Decision::Done(value.map_or(Outcome::NotStored, |value| self.join(hash, old, mode, &value, now, cas)))
     }
 
     fn publish_upload(
@@ -224,31 +243,6 @@ impl Shard {
         outcome
     }
 
-    /// The chunks of a published or abandoned chain no longer hold their pages.
-    pub(super) fn release_chain(&mut self, item: Handle) {
-        self.slabs.release_hold(item);
-        self.for_pieces(item, |slabs, piece| slabs.release_hold(piece));
-    }
-
-    /// Frees the chunks of an item that is neither live nor held.
-    pub(super) fn free_chain(&mut self, item: Handle) {
-        self.for_pieces(item, |slabs, piece| slabs.give(piece));
-        self.slabs.give(item);
-    }
-
-    #[inline]
-    fn for_pieces(&mut self, item: Handle, mut act: impl FnMut(&mut crate::slab::pages::Slabs, Handle)) {
-        if !self.items().is_large(item) {
-            return;
-        }
-        let mut piece = self.items().first_piece(item);
-        while piece != Handle::NONE {
-            let next = self.items().next_piece(piece);
-            act(&mut self.slabs, piece);
-            piece = next;
-        }
-    }
-
     /// Keeps the item's chunks in place and its value unchanged. False when it has as many pins as can be counted, or
     /// when too much is pinned for one more.
     pub(super) fn pin(&mut self, item: Handle) -> bool {
@@ -269,7 +263,7 @@ impl Shard {
         if pins == 0 {
             self.pinned_bytes += self.items().item_bytes(item);
             self.slabs.hold(item);
-            self.for_pieces(item, |slabs, piece| slabs.hold(piece));
+            self.hold_chain(item);
         }
         self.items_mut().set_pins(item, pins + 1);
     }

@@ -8,11 +8,13 @@
 //!
 //! `now` arguments are seconds of [`crate::clock`]; they may not go back.
 
+mod chains;
 mod counters;
 mod evict;
 mod fetch;
 mod hot;
 mod index;
+mod join;
 mod large;
 mod lease;
 mod mover;
@@ -52,7 +54,7 @@ pub use report::{ClassReport, ListedItem};
 pub use restart::{Refusal, Restored, StillReceiving};
 pub use scan::{Cursor, DeletedSlice, Scanned};
 pub use terms::{CreateNumber, DeltaTerms, Missing, Older, OnFailure, Terms};
-pub use upload::Upload;
+pub use upload::{Finish, Upload};
 
 use crate::clock::Seconds;
 use crate::command::{ClassSet, KEY_MAX, Mode};
@@ -61,6 +63,7 @@ use crate::slab::backing::Backing;
 use crate::slab::classes::PAGE;
 use crate::slab::items::VALUE_MAX;
 use crate::sys::memory_file::HEADER_BYTES;
+use chains::SLICE_PIECES;
 use shard::Shard;
 
 /// Memory that one shard should have at least, in bytes. At -m 64 and two threads, four shards of 16 MiB cost 0.7 % of
@@ -461,6 +464,14 @@ impl Store {
                 let step = pages.min(64);
                 pages -= step;
                 slot.shard.lock().maintain(if sweep == Sweep::On { step } else { 0 }, now);
+            }
+            loop {
+                let mut shard = slot.shard.lock();
+                if shard.free_doomed(SLICE_PIECES) == 0 {
+                    break;
+                }
+                // Whoever waits goes first.
+                MutexGuard::unlock_fair(shard);
             }
         }
     }

@@ -62,8 +62,11 @@ impl Shard {
     /// given back because the limit fell).
     pub(super) fn drop_a_page(&mut self, now: Seconds) -> bool {
         let mut tried = 0u128;
+        if self.free_doomed_page() {
+            return true;
+        }
         while let Some((donor, _)) = self.poorest_of(|class| tried & 1 << class == 0) {
-            if self.empty_a_page(donor, now, Rescue::Nothing) {
+            if self.empty_a_page(donor, now, Rescue::Nothing) || self.free_doomed_page() {
                 return true;
             }
             tried |= 1 << donor;
@@ -140,13 +143,15 @@ impl Shard {
             let Some(&page) = of_class.pages.get(of_class.hand_page) else { return false };
             // The hand leaves first, so that what is rescued does not evict its neighbours.
             self.slabs.skip_page(donor);
-            if self.slabs.pages[page as usize].held > 0 {
+            if self.is_fast(page, rescue != Rescue::Nothing) {
                 self.totals.pages_busy += 1;
                 continue;
             }
+            let before = self.empty_pages();
             self.slabs.close(page);
             self.empty(page, now, rescue);
-            if self.slabs.reopen(page) {
+            // The end of a long chain stays for a while, but its beginning may have filled other pages.
+            if self.slabs.reopen(page) || self.empty_pages() > before {
                 self.totals.slabs_moved += 1;
                 return true;
             }
@@ -231,23 +236,6 @@ impl Shard {
                 self.items_mut().set_owner(piece, to);
                 piece = self.items().next_piece(piece);
             }
-        }
-    }
-
-    fn relink_piece(&mut self, from: Handle, to: Handle) {
-        let owner = self.items().owner(to);
-        let mut piece = self.items().first_piece(owner);
-        if piece == from {
-            self.items_mut().set_first_piece(owner, to);
-            return;
-        }
-        while piece != Handle::NONE {
-            let next = self.items().next_piece(piece);
-            if next == from {
-                self.items_mut().set_next_piece(piece, to);
-                return;
-            }
-            piece = next;
         }
     }
 }

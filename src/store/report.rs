@@ -135,7 +135,8 @@ impl Store {
             let Some(of_class) = class.checked_sub(1).and_then(|class| shard.slabs.by_class.get(class)) else {
                 continue;
             };
-            for &page in &of_class.pages {
+            let with_items = |page: &&u32| shard.slabs.pages[**page as usize].live > 0;
+            for &page in of_class.pages.iter().filter(with_items) {
                 for number in 0..shard.slabs.pages[page as usize].carved {
                     if listed.len() >= most || key_bytes >= key_bytes_max {
                         return listed;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::counters::{ClassCounters, StoreTotals};
 use super::hot::HotKeys;
 use super::index::Index;
+use super::join::JOINED_AT_ONCE_MAX;
 use super::terms::{Heritage, Missing, Older, Terms};
 use super::{Config, ItemLimit, KeyHasher, Miss, Mode, Observer, Outcome, Put};
 use crate::clock::Seconds;
@@ -60,6 +61,10 @@ pub(super) struct Shard {
     pub(super) page_moves: bool,
     /// Bytes of chunks that uploads hold.
     pub(super) upload_bytes: usize,
+    /// Heads of the large items whose pieces must stay where they are: being written or pinned.
+    pub(super) held_chains: HashSet<Handle>,
+    /// Heads of dead chains that still have pieces to be freed.
+    pub(super) doomed: Vec<Handle>,
     /// Bytes of items that are pinned.
     pub(super) pinned_bytes: usize,
     /// Next page the expiry sweep looks at.
@@ -90,6 +95,8 @@ impl Shard {
             evictions: config.evictions,
             page_moves: config.page_moves,
             upload_bytes: 0,
+            held_chains: HashSet::new(),
+            doomed: Vec::new(),
             pinned_bytes: 0,
             sweep_at: 0,
             score_at: 0,
@@ -231,15 +238,28 @@ impl Shard {
 
     /// Frees an item that is no longer in the index, at the latest when its last pin goes.
     pub(super) fn kill(&mut self, item: Handle) {
+        if self.mark_dead(item) {
+            self.free_chain(item);
+        }
+    }
+
+    /// The same for a flush, which frees pieces by themselves.
+    pub(super) fn kill_head(&mut self, item: Handle) {
+        if self.mark_dead(item) {
+            self.slabs.give(item);
+        }
+    }
+
+    /// True when nothing holds the item.
+    #[inline]
+    fn mark_dead(&mut self, item: Handle) -> bool {
         let bytes = self.items().item_bytes(item);
         self.count_bytes(item, bytes, 0);
         self.slabs.count_dead(item);
         let items = self.items_mut();
         let dead = items.state(item) & !state::LIVE;
         items.set_state(item, dead);
-        if items.pins(item) == 0 {
-            self.free_chain(item);
-        }
+        items.pins(item) == 0
     }
 
     /// Puts a written item, whose chunks are still taken, where readers find it, in the place of any other of its key.
@@ -412,15 +432,21 @@ impl Shard {
         self.totals.total_items += 1;
     }
 
-    /// append and prepend: the value joined to that of `old`, whose flags and expiry stay.
-    pub(super) fn join(&mut self, hash: u64, old: Handle, mode: Mode, value: &[u8], now: Seconds, cas: u64) -> Outcome {
+    /// Whether the item may have a value of this length.
+    pub(super) fn may_join(&self, old: Handle, joined_len: usize) -> bool {
         let items = self.items();
-        let old_len = items.value_len(old);
-        let joined_len = old_len + value.len();
-        let client_flags = items.client_flags(old);
-        if !self.item_limit.allows(items.key_len(old), client_flags, joined_len) {
+        self.item_limit.allows(items.key_len(old), items.client_flags(old), joined_len)
+    }
+
+    /// append and prepend: the value joined to that of `old`, whose flags and expiry stay. What gets longer than a
+    /// megabyte is refused: it wants an [`Upload`](super::Upload).
+    pub(super) fn join(&mut self, hash: u64, old: Handle, mode: Mode, value: &[u8], now: Seconds, cas: u64) -> Outcome {
+        let joined_len = self.items().value_len(old) + value.len();
+        if joined_len > JOINED_AT_ONCE_MAX || !self.may_join(old, joined_len) {
             return Outcome::NotStored;
         }
+        let items = self.items();
+        let client_flags = items.client_flags(old);
         let bytes = items.bytes_needed(items.key_len(old), client_flags, joined_len);
         let class = self.slabs.classes.class_of(bytes);
         if class.is_some_and(|class| self.may_overwrite(old, class)) {

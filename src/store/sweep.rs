@@ -129,18 +129,23 @@ impl Shard {
         self.flush_at = NO_FLUSH;
         self.note_flushed();
         self.index.clear();
-        // Chunks that are being sent or written keep their pages. Their neighbours are freed one by one, and so are
-        // the items with a piece there, before any page is cleared as a whole.
+        let pieces = self.hold_pieces();
+        // Chunks that are being sent or written keep their pages; what lies beside them goes one by one.
         for page in 0..self.slabs.pages.len() as u32 {
-            if self.slabs.pages[page as usize].held > 0 {
+            let entry = &self.slabs.pages[page as usize];
+            if entry.held > 0 && (entry.held < entry.used || entry.live > 0) {
                 self.flush_held_page(page);
             }
         }
+        self.forget_doomed();
         for page in 0..self.slabs.pages.len() as u32 {
             let entry = &self.slabs.pages[page as usize];
             if entry.class != NO_CLASS && entry.held == 0 {
                 self.slabs.clear_page(page);
             }
+        }
+        for piece in pieces {
+            self.slabs.release_hold(piece);
         }
         for class in 0..self.classes.len() {
             if self.slabs.by_class[class].live == 0 {
@@ -156,6 +161,9 @@ impl Shard {
     fn note_flushed(&mut self) {
         self.flushed.clear();
         for page in 0..self.slabs.pages.len() as u32 {
+            if self.slabs.pages[page as usize].live == 0 {
+                continue;
+            }
             for number in 0..self.slabs.pages[page as usize].carved {
                 if self.flushed.len() == FLUSHED_KEYS_MAX {
                     return;
@@ -171,8 +179,14 @@ impl Shard {
     fn flush_held_page(&mut self, page: u32) {
         for number in 0..self.slabs.pages[page as usize].carved {
             let chunk = self.slabs.chunk(page, number);
-            if let Some(item) = self.item_of(chunk) {
-                self.kill(item);
+            let bits = self.items().state(chunk);
+            if bits & state::PIECE != 0 {
+                // The rest of the chain goes in the same way, or with its pages.
+                if !self.held_chains.contains(&self.items().owner(chunk)) {
+                    self.slabs.give(chunk);
+                }
+            } else if bits & state::LIVE != 0 {
+                self.kill_head(chunk);
             }
         }
     }

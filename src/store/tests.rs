@@ -41,6 +41,16 @@ fn cas_of(store: &Store, key: &[u8]) -> u64 {
     store.fetch(key, &Fetch::GET, NOW, |found| found.cas()).expect("present")
 }
 
+/// Stores a complete value, in as many steps as that takes.
+pub(super) fn finish(mut upload: Upload, now: Seconds) -> Outcome {
+    loop {
+        match upload.finish(now) {
+            Finish::Done(outcome) => return outcome,
+            Finish::Later(rest) => upload = *rest,
+        }
+    }
+}
+
 /// Recounts everything that is kept incrementally.
 pub(super) fn verify(store: &Store) {
     for shard in store.shards() {
@@ -87,18 +97,20 @@ fn check_chain(shard: &Shard, item: Handle) {
     if !shard.items().is_large(item) {
         return;
     }
-    let mut piece = shard.items().first_piece(item);
+    let (mut before, mut piece) = (Handle::NONE, shard.items().first_piece(item));
     while piece != Handle::NONE {
         assert_eq!(shard.items().owner(piece), item);
+        assert_eq!(shard.items().piece_before(piece), before);
         assert_ne!(shard.items().state(piece) & state::PIECE, 0);
-        piece = shard.items().next_piece(piece);
+        (before, piece) = (piece, shard.items().next_piece(piece));
     }
 }
 
 /// Nothing keeps a page in place once all pins and uploads are gone.
-fn verify_nothing_held(store: &Store) {
+pub(super) fn verify_nothing_held(store: &Store) {
     for shard in store.shards() {
         assert_eq!(shard.upload_bytes, 0);
+        assert!(shard.held_chains.is_empty());
         for page in &shard.slabs.pages {
             assert_eq!(page.held, 0, "{page:?}");
         }
@@ -338,7 +350,7 @@ fn uploads_arrive_in_parts_and_leave_no_trace_when_dropped() {
             upload.filled(filled);
         }
         assert_eq!(rest.len() + first.len(), sent);
-        assert!(matches!(upload.finish(NOW), Outcome::Stored { .. }));
+        assert!(matches!(finish(upload, NOW), Outcome::Stored { .. }));
         assert_eq!(get(&store, b"up").as_deref(), Some(&value[..]), "length {len}");
         verify(&store);
         let mut dropped = store.upload(&head, len, NOW).expect("memory");
@@ -348,11 +360,11 @@ fn uploads_arrive_in_parts_and_leave_no_trace_when_dropped() {
         verify_nothing_held(&store);
     }
     let add = Put { key: b"up", client_flags: 0, expiry: NEVER, mode: Mode::Add };
-    assert_eq!(store.upload(&add, 0, NOW).expect("memory").finish(NOW), Outcome::NotStored);
+    assert_eq!(finish(store.upload(&add, 0, NOW).expect("memory"), NOW), Outcome::NotStored);
     let append = Put { key: b"up", client_flags: 0, expiry: NEVER, mode: Mode::Append };
     let mut upload = store.upload(&append, 3, NOW).expect("memory");
     upload.write(b"end", NOW).expect("memory");
-    assert!(matches!(upload.finish(NOW), Outcome::Stored { .. }));
+    assert!(matches!(finish(upload, NOW), Outcome::Stored { .. }));
     assert!(get(&store, b"up").expect("present").ends_with(b"end"));
     verify_nothing_held(&store);
 }
@@ -602,11 +614,12 @@ fn apply(store: &Store, model: &mut Model, pins: &mut Vec<(Pinned, Vec<u8>)>, op
                 model.values.insert(key, (value, expiry));
             }
         }
-        Op::Upload { key, len, finish } => {
+        Op::Upload { key, len, finish: is_finished } => {
             let put = Put { key: &key_of(key), client_flags: 0, expiry: NEVER, mode: Mode::Set };
             let Ok(mut upload) = store.upload(&put, len, now) else { return };
             let value = vec![fill; len];
-            if finish && upload.write(&value, now).is_ok() && matches!(upload.finish(now), Outcome::Stored { .. }) {
+            if is_finished && upload.write(&value, now).is_ok() && matches!(finish(upload, now), Outcome::Stored { .. })
+            {
                 model.values.insert(key, (value, NEVER));
             }
         }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use parking_lot::MutexGuard;
+
+use super::join::Join;
 use super::large::Chain;
+use super::shard::Shard;
 use super::{Inner, Mode, Outcome, Put, Store, Terms};
 use crate::clock::Seconds;
-use crate::slab::arena::Arena;
-use crate::slab::items::Head;
+use crate::slab::items::{Head, Items};
 
 /// Ranges that one vectored read may fill, 256 KiB at most: what is announced is believed no further than that.
 pub(super) const SPARE_RANGES: usize = 8;
@@ -15,10 +18,10 @@ pub(super) const SPARE_RANGES: usize = 8;
 #[derive(Debug)]
 pub struct Upload {
     inner: Arc<Inner>,
-    arena: Arena,
+    pub(super) items: Items,
     slot: usize,
-    hash: u64,
-    key: Box<[u8]>,
+    pub(super) hash: u64,
+    pub(super) key: Box<[u8]>,
     client_flags: u32,
     expiry: Seconds,
     mode: Mode,
@@ -28,6 +31,33 @@ pub struct Upload {
     chain: Option<Chain>,
     /// Value bytes still to come.
     left: usize,
+    /// The complete value is being joined to another.
+    pub(super) join: Option<Join>,
+}
+
+/// What became of a complete value.
+#[derive(Debug)]
+pub enum Finish {
+    /// It is over.
+    Done(Outcome),
+    /// There is more to copy than others should wait for: [`Upload::finish`] goes on with it.
+    Later(Box<Upload>),
+}
+
+/// Whether it was tried to store a value before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attempt {
+    First,
+    Further,
+}
+
+/// The same, as a shard sees it.
+#[derive(Debug)]
+pub(super) enum Decision {
+    /// The chain was stored or freed.
+    Done(Outcome),
+    /// The chain is to be joined.
+    Join(Chain, Join),
 }
 
 impl Store {
@@ -60,7 +90,7 @@ impl Store {
         };
         Ok(Upload {
             inner: Arc::clone(&self.inner),
-            arena: self.inner.slots[slot].mapping.arena(),
+            items: Items::new(self.inner.slots[slot].mapping.arena(), self.inner.config.cas),
             slot,
             hash,
             key: put.key.into(),
@@ -71,6 +101,7 @@ impl Store {
             value_len,
             chain: Some(chain),
             left: value_len,
+            join: None,
         })
     }
 }
@@ -136,7 +167,7 @@ impl Upload {
             *range = (at, room.min(left));
             left -= range.1;
         }
-        Ok(self.arena.many_mut(ranges))
+        Ok(self.items.arena.many_mut(ranges))
     }
 
     /// The first `len` bytes of the last [`Upload::spare`] were written.
@@ -147,22 +178,55 @@ impl Upload {
         }
     }
 
-    /// Stores the complete value as its mode asks.
-    pub fn finish(mut self, now: Seconds) -> Outcome {
+    /// Stores the complete value as its mode asks, or does a step of that: about as much as it takes to copy a
+    /// megabyte.
+    pub fn finish(mut self, now: Seconds) -> Finish {
         debug_assert_eq!(self.left, 0, "finished before the value was complete");
-        let Some(chain) = self.chain.take() else { return Outcome::NotStored };
-        let put = self.put();
-        let store = Store { inner: Arc::clone(&self.inner) };
-        let cas = store.cas_for(self.terms.next_cas);
-        let mut shard = self.inner.slots[self.slot].shard.lock();
-        shard.finish_upload(self.hash, &put, &self.terms, chain, now, cas)
+        if let Some(join) = self.join.take() {
+            return self.go_on(join, now);
+        }
+        self.decide(now, Attempt::First)
+    }
+
+    /// Stores the value or begins to join it, given what is there now.
+    pub(super) fn decide(mut self, now: Seconds, attempt: Attempt) -> Finish {
+        let Some(chain) = self.chain.take() else { return Finish::Done(Outcome::NotStored) };
+        let cas = self.next_cas();
+        let decision = {
+            let mut shard = self.lock();
+            shard.begin(now);
+            if attempt == Attempt::First {
+                shard.count_set(&self.put(), self.value_len);
+            }
+            shard.finish_upload(self.hash, &self.put(), &self.terms, chain, now, cas)
+        };
+        match decision {
+            Decision::Done(outcome) => Finish::Done(outcome),
+            Decision::Join(chain, join) => {
+                self.chain = Some(chain);
+                self.join = Some(join);
+                Finish::Later(Box::new(self))
+            }
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Shard> {
+        self.inner.slots[self.slot].shard.lock()
+    }
+
+    pub(super) fn next_cas(&self) -> u64 {
+        Store { inner: Arc::clone(&self.inner) }.cas_for(self.terms.next_cas)
     }
 }
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        if let Some(chain) = self.chain.take() {
-            self.inner.slots[self.slot].shard.lock().abandon_chain(&chain);
+        let (chain, join) = (self.chain.take(), self.join.take());
+        if chain.is_none() && join.is_none() {
+            return;
         }
+        let mut shard = self.lock();
+        join.iter().for_each(|join| shard.abandon_join(join));
+        chain.iter().for_each(|chain| shard.abandon_chain(chain));
     }
 }

@@ -166,18 +166,19 @@ impl Shard {
         let mut left = items.value_len(item) + CRLF.len() - in_head;
         let mut end = [0; CRLF.len()];
         shift_in(&mut end, items.arena.bytes(at, in_head));
-        let mut piece = items.first_piece(item);
+        let (mut before, mut piece) = (Handle::NONE, items.first_piece(item));
         while left > 0 {
             let size = self.slabs.carved_size(piece).ok_or(BROKEN)?;
             let len = left.min(PIECE_VALUE_MAX);
             let is_piece = items.state(piece) & (state::PIECE | state::LIVE) == state::PIECE;
-            let fits = items.owner(piece) == item && items.piece_len(piece) == len && PIECE_HEADER + len <= size;
-            if !is_piece || !fits || !reached.insert(piece) {
+            let fits = items.piece_len(piece) == len && PIECE_HEADER + len <= size;
+            let is_linked = items.owner(piece) == item && items.piece_before(piece) == before;
+            if !is_piece || !fits || !is_linked || !reached.insert(piece) {
                 return Err(BROKEN);
             }
             shift_in(&mut end, items.arena.bytes(piece.offset() + PIECE_HEADER, len));
             left -= len;
-            piece = items.next_piece(piece);
+            (before, piece) = (piece, items.next_piece(piece));
         }
         if piece != Handle::NONE || end != *CRLF {
             return Err(BROKEN);

@@ -55,7 +55,7 @@ pub use terms::{CreateNumber, DeltaTerms, Missing, Older, OnFailure, Terms};
 pub use upload::Upload;
 
 use crate::clock::Seconds;
-use crate::command::{ClassSet, KEY_MAX, Mode};
+use crate::command::{KEY_MAX, Mode};
 use crate::slab::arena::Mapping;
 use crate::slab::backing::Backing;
 use crate::slab::classes::PAGE;
@@ -439,30 +439,6 @@ impl Store {
             shard.set_budget(budget);
         }
         true
-    }
-
-    /// Frees what has expired in all pages of these classes, in short steps.
-    pub fn sweep_classes(&self, classes: ClassSet, now: Seconds) {
-        for slot in &self.inner.slots {
-            let mut next = Some(0);
-            while let Some(page) = next {
-                next = slot.shard.lock().sweep_classes(page, classes, now);
-            }
-        }
-    }
-
-    /// A slice of background work on every shard: `1 / slices` of the expiry sweep, and a flush that has come due. Each
-    /// lock is held for well under a millisecond at a time.
-    pub fn maintain(&self, slices: usize, sweep: Sweep, now: Seconds) {
-        self.decide_prefetch();
-        for slot in &self.inner.slots {
-            let mut pages = slot.shard.lock().page_count() / slices + 1;
-            while pages > 0 {
-                let step = pages.min(64);
-                pages -= step;
-                slot.shard.lock().maintain(if sweep == Sweep::On { step } else { 0 }, now);
-            }
-        }
     }
 
     /// Gives back a few pages of every shard that is above a lowered limit. True when there is more to give back; then

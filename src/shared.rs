@@ -23,7 +23,7 @@ use crate::tls::Tls;
 use crate::watch::Watch;
 
 /// Calls of [`Shared::maintain`] for one sweep over all memory.
-const SWEEP_TICKS: usize = 600;
+const SWEEP_TICKS: usize = 300;
 
 /// Counts of connections, kept by the accept thread and, for closing, the workers.
 #[derive(Debug, Default)]
@@ -195,12 +195,13 @@ impl Shared {
         })
     }
 
-    /// Background work of a tenth of a second: a part of the expiry sweep, which goes over all memory once a minute, a
-    /// flush that has come due; and a whole sweep where a client asked for one.
-    pub fn maintain(&self) {
+    /// Background work of a tenth of a second: a part of the expiry sweep, which goes over all memory twice a minute, a
+    /// flush that has come due; and a whole sweep where a client asked for one. It calls `rest` after each step that held
+    /// a lock for a noticeable time.
+    pub fn maintain(&self, mut rest: impl FnMut()) {
         let sweep = if self.crawler.is_enabled() { Sweep::On } else { Sweep::Off };
-        self.store.maintain(SWEEP_TICKS, sweep, self.clock.now());
-        self.crawler.sweep(|classes| self.store.sweep_classes(classes, self.clock.now()));
+        self.store.maintain(SWEEP_TICKS, sweep, self.clock.now(), &mut rest);
+        self.crawler.sweep(|classes| self.store.sweep_classes(classes, self.clock.now(), &mut rest));
     }
 
     /// Gives back some of the memory above a lowered limit. True when there is more; see [`Store::shrink`].

@@ -30,6 +30,37 @@ pub(crate) fn counter(address: SocketAddr, name: &str) -> io::Result<u64> {
     Err(unexpected("the end of the stream"))
 }
 
+/// Bytes of the chunks, free ones included, in all pages that belong to size classes.
+pub(crate) fn class_bytes(address: SocketAddr) -> io::Result<u64> {
+    let (mut bytes, mut page_bytes, mut chunk_bytes) = (0, 0, 0);
+    for line in ask(address, "stats slabs")?.lines() {
+        let line = line?;
+        if line == "END" {
+            return Ok(bytes);
+        }
+        let Some((name, number)) = line.strip_prefix("STAT ").and_then(|rest| rest.split_once(' ')) else {
+            return Err(unexpected(&line));
+        };
+        let Some((_, name)) = name.split_once(':') else { continue };
+        let number: u64 = number.parse().map_err(|_| unexpected(&line))?;
+        // They come in this order, for each class.
+        match name {
+            "chunk_size" => chunk_bytes = number,
+            "chunks_per_page" => page_bytes = number * chunk_bytes,
+            "total_pages" => bytes += number * page_bytes,
+            _ => {}
+        }
+    }
+    Err(unexpected("the end of the stream"))
+}
+
+/// Throws away everything.
+pub(crate) fn flush(address: SocketAddr) -> io::Result<()> {
+    let mut line = String::new();
+    ask(address, "flush_all")?.read_line(&mut line)?;
+    if line == "OK\r\n" { Ok(()) } else { Err(unexpected(&line)) }
+}
+
 /// A memcached too old to be compared with.
 pub(crate) struct OldAnchor {
     version: String,

@@ -21,6 +21,14 @@ impl Latencies {
         self.count += 1;
     }
 
+    /// Counts what `other` has counted.
+    pub(crate) fn add(&mut self, other: &Latencies) {
+        for (bucket, count) in self.buckets.iter_mut().zip(&other.buckets) {
+            *bucket += count;
+        }
+        self.count += other.count;
+    }
+
     /// The duration that a share (0.99) of all counted stayed within, in microseconds; 0 if there are none.
     pub(crate) fn micros_at(&self, share: f64) -> f64 {
         let rank = (share * self.count as f64).ceil() as u64;

@@ -68,6 +68,11 @@ impl Traffic {
         &self.corpus
     }
 
+    /// Changes the expiry of the writes to come, as [`Workload::ttl_secs`].
+    pub(crate) fn expire_at(&mut self, ttl_secs: u32) {
+        self.workload.ttl_secs = ttl_secs;
+    }
+
     /// Writes a batch of at most `requests_max` requests into `out` and what it asks into `asked`, in place of what
     /// they held; returns the number of requests.
     pub(crate) fn write_batch(&mut self, requests_max: u64, asked: &mut Asked, out: &mut Vec<u8>) -> u64 {

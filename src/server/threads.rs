@@ -99,12 +99,31 @@ fn start_maintenance(shared: Arc<Shared>) -> io::Result<mpsc::Sender<()>> {
             if shared.shrink() {
                 pause = SHRINK_PAUSE;
             } else {
-                shared.maintain();
+                let mut pace = Pace::starting();
+                shared.maintain(|| pace.rest());
                 pause = MAINTENANCE_PERIOD;
             }
         }
     })?;
     Ok(stop)
+}
+
+/// Keeps background work to a quarter of a thread's time, in small pieces.
+struct Pace {
+    /// When the piece under way began.
+    since: Instant,
+}
+
+impl Pace {
+    fn starting() -> Pace {
+        Pace { since: Instant::now() }
+    }
+
+    /// Leaves processor and locks to the clients for three times as long as the work since the last rest took.
+    fn rest(&mut self) {
+        std::thread::sleep(RESTS_PER_WORK * self.since.elapsed());
+        self.since = Instant::now();
+    }
 }
 
 /// Looks every second whether users, certificates or access list have changed, until the sender is dropped.
@@ -129,6 +148,9 @@ fn watch_files(shared: Arc<Shared>) -> io::Result<Option<mpsc::Sender<()>>> {
 
 /// Time between two slices of background work.
 const MAINTENANCE_PERIOD: Duration = Duration::from_millis(100);
+
+/// How long background work rests for each time that it has worked.
+const RESTS_PER_WORK: u32 = 3;
 
 /// How often files are looked at.
 const LOOK_PERIOD: Duration = Duration::from_secs(1);

@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(used_chunks(&store), before - SLICE_PIECES as u64);
         assert_eq!(store.totals().bytes, 0, "what is deleted no longer counts");
         verify(&store);
-        store.maintain(1, Sweep::Off, START);
+        store.maintain(1, Sweep::Off, START, || ());
         assert_eq!(used_chunks(&store), 0);
         verify(&store);
     }
@@ -222,7 +222,7 @@ mod tests {
             assert!(slices.iter().all(|slice| slice.iter().all(|&b| b == byte)));
         }
         drop(pinned);
-        store.maintain(1, Sweep::Off, START);
+        store.maintain(1, Sweep::Off, START, || ());
         verify_nothing_held(&store);
         verify(&store);
         assert_eq!(store.totals().curr_items, 1);
@@ -247,7 +247,7 @@ mod tests {
             assert!(matches!(finish(upload, START), Outcome::Stored { .. }));
         }
         store.delete(b"goes", START).expect("there");
-        store.maintain(1, Sweep::Off, START);
+        store.maintain(1, Sweep::Off, START, || ());
         let class = store.classes(START).iter().map(|class| class.class).max().expect("classes") as i32;
         for _ in 0..100 {
             assert_eq!(store.reassign(class, 0, START), Reassign::Moved);

@@ -100,7 +100,7 @@ impl Shard {
         if let Some(chunk) = self.take_or_grow(class) {
             return Some(chunk);
         }
-        if self.sweep(SWEEP_PAGES, now) > 0
+        if self.sweep(SWEEP_PAGES, now).freed > 0
             && let Some(chunk) = self.take_or_grow(class)
         {
             return Some(chunk);
@@ -247,7 +247,7 @@ mod tests {
         assert!(store.set_memory_limit(8 << 20));
         while store.shrink(START) {}
         for _ in 0..1000 {
-            store.maintain(1, Sweep::On, START);
+            store.maintain(1, Sweep::On, START, || ());
             while store.shrink(START) {}
         }
         let totals = store.totals();

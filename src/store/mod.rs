@@ -57,13 +57,12 @@ pub use terms::{CreateNumber, DeltaTerms, Missing, Older, OnFailure, Terms};
 pub use upload::{Finish, Upload};
 
 use crate::clock::Seconds;
-use crate::command::{ClassSet, KEY_MAX, Mode};
+use crate::command::{KEY_MAX, Mode};
 use crate::slab::arena::Mapping;
 use crate::slab::backing::Backing;
 use crate::slab::classes::PAGE;
 use crate::slab::items::VALUE_MAX;
 use crate::sys::memory_file::HEADER_BYTES;
-use chains::SLICE_PIECES;
 use shard::Shard;
 
 /// Memory that one shard should have at least, in bytes. At -m 64 and two threads, four shards of 16 MiB cost 0.7 % of
@@ -442,38 +441,6 @@ impl Store {
             shard.set_budget(budget);
         }
         true
-    }
-
-    /// Frees what has expired in all pages of these classes, in short steps.
-    pub fn sweep_classes(&self, classes: ClassSet, now: Seconds) {
-        for slot in &self.inner.slots {
-            let mut next = Some(0);
-            while let Some(page) = next {
-                next = slot.shard.lock().sweep_classes(page, classes, now);
-            }
-        }
-    }
-
-    /// A slice of background work on every shard: `1 / slices` of the expiry sweep, and a flush that has come due. Each
-    /// lock is held for well under a millisecond at a time.
-    pub fn maintain(&self, slices: usize, sweep: Sweep, now: Seconds) {
-        self.decide_prefetch();
-        for slot in &self.inner.slots {
-            let mut pages = slot.shard.lock().page_count() / slices + 1;
-            while pages > 0 {
-                let step = pages.min(64);
-                pages -= step;
-                slot.shard.lock().maintain(if sweep == Sweep::On { step } else { 0 }, now);
-            }
-            loop {
-                let mut shard = slot.shard.lock();
-                if shard.free_doomed(SLICE_PIECES) == 0 {
-                    break;
-                }
-                // Whoever waits goes first.
-                MutexGuard::unlock_fair(shard);
-            }
-        }
     }
 
     /// Gives back a few pages of every shard that is above a lowered limit. True when there is more to give back; then

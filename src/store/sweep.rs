@@ -1,16 +1,23 @@
 //! What nobody touches any more: expired items, flushed ones, pages above a lowered limit.
 
+use super::chains::SLICE_PIECES;
 use super::shard::{NO_FLUSH, Shard};
+use super::{Store, Sweep};
 use crate::clock::{NEVER, Seconds};
 use crate::command::ClassSet;
-use crate::slab::items::state;
-use crate::slab::pages::NO_CLASS;
+use crate::slab::items::{Handle, state};
+use crate::slab::pages::{NO_CLASS, Page};
 
-/// Pages whose items one sweep step walks at most; the others it only looks at in the page table.
-const WALKS_MAX: usize = 8;
+/// Chunks after which a step of a sweep ends, with the page that it is in: some tens of microseconds, and of the smallest
+/// items a tenth of a millisecond.
+const CHUNKS_MAX: usize = 600;
 
-/// Pages that one step looks at in the page table when it sweeps single classes.
+/// Pages that one step looks at in the page table.
 const LOOKS_MAX: usize = 4096;
+
+/// Items that are taken out of the index one after the other, before they are freed: so the processor waits for the
+/// memory of several at once, which halves the time.
+const BATCH: usize = 32;
 
 /// Pages that one step drops at most to get below a lowered limit: a page of small items takes a tenth of a millisecond,
 /// and requests wait meanwhile.
@@ -20,88 +27,111 @@ const DROPS_MAX: usize = 4;
 const SEGMENTS_MAX: usize = 64;
 
 /// Entries of the index after which a step shrinks no further segment.
-const ENTRIES_MOVED_MAX: usize = 4096;
+const ENTRIES_MOVED_MAX: usize = 512;
+
+/// Steps that shrink the index in one slice.
+const INDEX_STEPS_MAX: usize = 8;
 
 /// Keys that a flush remembers, so that `get_flushed` counts them: memcached's is exact, ours up to this many a shard,
 /// because whole pages are cleared instead of items one by one.
 const FLUSHED_KEYS_MAX: usize = 256;
 
+/// What one step of a sweep did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Step {
+    /// Pages looked at in the page table.
+    pub(super) pages: usize,
+    /// Chunks looked at in the pages that were due.
+    pub(super) chunks: usize,
+    /// Items freed.
+    pub(super) freed: usize,
+}
+
 impl Shard {
-    /// Looks at the next `pages` pages, frees what has expired there, and returns how many items that were.
-    pub(super) fn sweep(&mut self, pages: usize, now: Seconds) -> usize {
-        let mut freed = 0;
-        let mut walks = 0;
-        for _ in 0..pages.min(self.slabs.pages.len()) {
-            if walks == WALKS_MAX {
-                break;
-            }
-            if self.sweep_at >= self.slabs.pages.len() {
-                self.sweep_at = 0;
-                self.totals.sweeps += 1;
-            }
-            if self.slabs.pages[self.sweep_at].is_due(now) {
-                freed += self.sweep_page(self.sweep_at as u32, now);
-                walks += 1;
-            }
-            self.sweep_at += 1;
+    /// Looks at up to `pages` pages from where the last step ended, and frees what has expired in the first that are due.
+    pub(super) fn sweep(&mut self, pages: usize, now: Seconds) -> Step {
+        if self.slabs.pages.is_empty() {
+            return Step::default();
         }
-        freed
+        if self.sweep_at >= self.slabs.pages.len() {
+            self.sweep_at = 0;
+            self.totals.sweeps += 1;
+        }
+        let step = self.sweep_step(self.sweep_at, pages, ClassSet::ALL, now);
+        self.sweep_at += step.pages;
+        step
     }
 
-    /// Frees what has expired in pages of `classes`, from page `from` on, as many as one step may walk. The page to go
-    /// on with, `None` at the end.
-    pub(super) fn sweep_classes(&mut self, from: usize, classes: ClassSet, now: Seconds) -> Option<usize> {
-        self.begin(now);
-        let mut walks = 0;
-        for at in from..self.slabs.pages.len() {
-            if walks == WALKS_MAX || at - from == LOOKS_MAX {
-                return Some(at);
-            }
+    /// Looks at up to `pages` pages from `from` to the end, and frees what has expired in the first of `classes` that are
+    /// due.
+    fn sweep_step(&mut self, from: usize, pages: usize, classes: ClassSet, now: Seconds) -> Step {
+        let mut step = Step::default();
+        let end = self.slabs.pages.len().min(from + pages.min(LOOKS_MAX));
+        for at in from..end {
+            step.pages += 1;
             let page = &self.slabs.pages[at];
             if page.is_due(now) && classes.contains(usize::from(page.class) + 1) {
-                self.sweep_page(at as u32, now);
-                walks += 1;
+                step.chunks += usize::from(page.carved);
+                step.freed += self.sweep_page(at as u32, now);
+                if step.chunks >= CHUNKS_MAX {
+                    break;
+                }
             }
         }
-        None
+        step
     }
 
     fn sweep_page(&mut self, page: u32, now: Seconds) -> usize {
-        let mut freed = 0;
-        let mut lowest = NEVER;
-        for number in 0..self.slabs.pages[page as usize].carved {
-            let item = self.slabs.chunk(page, number);
-            if self.items().state(item) & state::LIVE == 0 {
-                continue;
-            }
-            let expiry = self.items().expiry(item);
-            self.counters(item).crawler_items_checked += 1;
-            if self.items().is_expired(item, now) {
-                self.counters(item).crawler_reclaimed += 1;
-                self.note_expired(item);
-                self.unlink(item);
-                freed += 1;
-                // Its last item gone, the page went to the pool.
-                if self.slabs.pages[page as usize].class == NO_CLASS {
-                    return freed;
+        let Page { class, carved, .. } = self.slabs.pages[page as usize];
+        let (mut live, mut freed, mut lowest) = (0, 0, NEVER);
+        for start in (0..carved).step_by(BATCH) {
+            let mut expired = [Handle::NONE; BATCH];
+            let mut count = 0;
+            for number in start..carved.min(start + BATCH as u16) {
+                let item = self.slabs.chunk(page, number);
+                if self.items().state(item) & state::LIVE == 0 {
+                    continue;
                 }
-            } else if expiry != NEVER && (lowest == NEVER || expiry < lowest) {
-                lowest = expiry;
+                live += 1;
+                let expiry = self.items().expiry(item);
+                if self.items().is_expired(item, now) {
+                    expired[count] = item;
+                    count += 1;
+                } else if expiry != NEVER && (lowest == NEVER || expiry < lowest) {
+                    lowest = expiry;
+                }
+            }
+            for &item in &expired[..count] {
+                self.index.remove(self.hash_of(item), item);
+            }
+            for &item in &expired[..count] {
+                self.note_expired(item);
+                self.kill(item);
+            }
+            freed += count;
+            // Its last item gone, the page went to the pool.
+            if self.slabs.pages[page as usize].class == NO_CLASS {
+                break;
             }
         }
-        self.slabs.pages[page as usize].expiry_min = lowest;
+        let counters = &mut self.classes[class as usize].counters;
+        counters.crawler_items_checked += live;
+        counters.crawler_reclaimed += freed as u64;
+        let page = &mut self.slabs.pages[page as usize];
+        if page.class != NO_CLASS {
+            page.expiry_min = lowest;
+        }
         freed
     }
 
-    /// One slice of background work: a flush that has come due, `pages` pages of the sweep, and memory of an index that
-    /// became too large.
-    pub(super) fn maintain(&mut self, pages: usize, now: Seconds) {
-        self.begin(now);
-        self.sweep(pages, now);
+    /// Gives memory of an index that became too large back. True when there may be more.
+    fn shrink_index(&mut self) -> bool {
         let (hasher, items) = (self.hasher, &self.slabs.items);
-        if self.index.shrink(SEGMENTS_MAX, ENTRIES_MOVED_MAX, |entry| hasher.hash(items.key(entry))) {
+        let freed = self.index.shrink(SEGMENTS_MAX, ENTRIES_MOVED_MAX, |entry| hasher.hash(items.key(entry)));
+        if freed {
             self.fit_pages();
         }
+        freed
     }
 
     /// Gives some pages back after the limit fell; those of live items only where evictions are on. True when there are
@@ -192,12 +222,65 @@ impl Shard {
     }
 }
 
+impl Store {
+    /// A slice of background work on every shard: `1 / slices` of the expiry sweep, a flush that has come due, the pieces of
+    /// dead chains, and memory of an index that became too large. Locks are held for a tenth of a millisecond at a time; between two such steps
+    /// it calls `rest`, which gives clients their turn.
+    pub fn maintain(&self, slices: usize, sweep: Sweep, now: Seconds, mut rest: impl FnMut()) {
+        self.decide_prefetch();
+        for slot in &self.inner.slots {
+            let mut pages = {
+                let mut shard = slot.shard.lock();
+                shard.begin(now);
+                shard.page_count() / slices + 1
+            };
+            while sweep == Sweep::On && pages > 0 {
+                let step = slot.shard.lock().sweep(pages, now);
+                pages = pages.saturating_sub(step.pages.max(1));
+                if step.chunks > 0 {
+                    rest();
+                }
+            }
+            while slot.shard.lock().free_doomed(SLICE_PIECES) > 0 {
+                rest();
+            }
+            for _ in 0..INDEX_STEPS_MAX {
+                if !slot.shard.lock().shrink_index() {
+                    break;
+                }
+                rest();
+            }
+        }
+    }
+
+    /// Frees what has expired in all pages of these classes, in short steps, with a `rest` after each as in
+    /// [`Store::maintain`].
+    pub fn sweep_classes(&self, classes: ClassSet, now: Seconds, mut rest: impl FnMut()) {
+        for slot in &self.inner.slots {
+            let mut at = 0;
+            loop {
+                let mut shard = slot.shard.lock();
+                shard.begin(now);
+                let step = shard.sweep_step(at, LOOKS_MAX, classes, now);
+                drop(shard);
+                if step.pages == 0 {
+                    break;
+                }
+                at += step.pages;
+                if step.chunks > 0 {
+                    rest();
+                }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::START;
     use crate::command::Mode;
-    use crate::store::{Config, Put, Store};
+    use crate::store::{Config, Put};
 
     #[test]
     fn a_sweep_frees_what_expired_in_the_classes_it_was_asked_for() {
@@ -215,7 +298,7 @@ mod tests {
         let mut only_small = ClassSet::default();
         assert!(only_small.insert(small as u32));
         let left = |classes, now| {
-            store.sweep_classes(classes, now);
+            store.sweep_classes(classes, now, || ());
             store.totals().curr_items
         };
         assert_eq!(left(ClassSet::ALL, START + 1), 22_000);

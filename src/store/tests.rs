@@ -398,10 +398,10 @@ fn the_sweep_gives_back_what_expired() {
         store.put(&Put { key: key.as_bytes(), client_flags: 0, expiry: 10, mode: Mode::Set }, &[b'v'; 200], NOW);
     }
     assert_eq!(store.totals().curr_items, 20_000);
-    store.maintain(1, Sweep::On, 9);
+    store.maintain(1, Sweep::On, 9, || ());
     assert_eq!(store.totals().curr_items, 20_000);
     for _ in 0..100 {
-        store.maintain(1, Sweep::On, 11);
+        store.maintain(1, Sweep::On, 11, || ());
     }
     let totals = store.totals();
     assert_eq!((totals.curr_items, totals.bytes), (0, 0));
@@ -481,7 +481,7 @@ fn without_evictions_nothing_is_given_up_in_the_background() {
         .filter(|key| matches!(set(&store, key.as_bytes(), b""), Outcome::Stored { .. }))
         .collect();
     assert!(stored.len() > 100_000 && stored.len() < 400_000, "{}", stored.len());
-    store.maintain(1, Sweep::On, NOW);
+    store.maintain(1, Sweep::On, NOW, || ());
     while store.shrink(NOW) {}
     assert_eq!(stored.iter().filter(|key| get(&store, key.as_bytes()).is_none()).count(), 0);
     verify(&store);
@@ -667,7 +667,7 @@ fn apply(store: &Store, model: &mut Model, pins: &mut Vec<(Pinned, Vec<u8>)>, op
         Op::Wait { secs } => model.wait(secs),
         Op::Maintain => {
             store.shrink(now);
-            store.maintain(1, Sweep::On, now);
+            store.maintain(1, Sweep::On, now, || ());
         }
         Op::Limit { mib } => {
             store.set_memory_limit(mib << 20);

@@ -25,7 +25,7 @@ const ALL_CUTS_BYTES_MAX: usize = 700;
 const PART_BYTES: [usize; 7] = [1, 7, 1000, 1460, 4096, 16 << 10, 65_483];
 
 /// Turns in which one transcript must be over.
-const TURNS_MAX: usize = 1_000_000;
+const TURNS_MAX: usize = 2_000_000;
 
 /// What a client sees.
 #[derive(Debug, Default, PartialEq, Eq)]

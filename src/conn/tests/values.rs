@@ -100,11 +100,12 @@ fn values_too_large_are_swallowed_whole() {
 
 #[test]
 fn values_without_memory_are_swallowed_whole() {
-    // Nothing may be evicted, and unfinished values may take half of the memory.
+    // Nothing may be evicted.
     let settings = Settings { memory_limit_bytes: 1 << 20, evictions: false, ..settings() };
-    let large = value(900_000);
-    let input = [&storing("set k 0 0", &large, b"\r\n")[..], b"mn\r\n"].concat();
-    check_with(&settings, input, "SERVER_ERROR out of memory storing object\r\nMN\r\n");
+    let (first, large) = (value(300_000), value(900_000));
+    let input =
+        [&storing("set a 0 0", &first, b"\r\n")[..], &storing("set k 0 0", &large, b"\r\n"), b"mn\r\n"].concat();
+    check_with(&settings, input, "STORED\r\nSERVER_ERROR out of memory storing object\r\nMN\r\n");
 }
 
 #[test]

@@ -195,7 +195,14 @@ impl<'a> Asked<'a> {
         let key: &[u8] = if with_key { self.key } else { &[] };
         let given = cx.fetch(self.key, how, |found| {
             values::give(out, found, End::None, |bytes, found, parts, value| {
-                self.echo.found(bytes, key, parts.client_flags, parts.value_len, found.cas(), value);
+                self.echo.found(
+                    bytes,
+                    key,
+                    parts.client_flags,
+                    parts.value_len,
+                    found.cas(),
+                    value.unwrap_or_default(),
+                );
             })
         });
         match given {

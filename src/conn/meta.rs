@@ -7,6 +7,7 @@ use super::login::Standing;
 use super::storage::{MetaTell, Storing, Tell};
 use super::values::{self, Given};
 use super::{Outbox, Session, Step};
+use crate::bytes::append::append;
 use crate::clock::{NEVER, Seconds};
 use crate::command::{Delta, KeyForm, Mode};
 use crate::exec::Context;
@@ -132,7 +133,9 @@ impl<'a> Asked<'a> {
                     bytes.extend_from_slice(reply::VALUE);
                     reply::number(bytes, parts.value_len as u64);
                     self.say_found(bytes, found, lease, touch, cx);
-                    bytes.extend_from_slice(value);
+                    if let Some(value) = value {
+                        append(bytes, [value, b"\r\n"]);
+                    }
                 })
             } else {
                 out.say(reply::DONE);

@@ -208,7 +208,7 @@ mod tests {
     use super::*;
     use crate::clock::{NEVER, START};
     use crate::command::Mode;
-    use crate::store::{Config, End, Fetch, Put, Store};
+    use crate::store::{Config, Fetch, Put, Store};
 
     /// Takes a few bytes at a time.
     struct Trickle {
@@ -292,9 +292,8 @@ mod tests {
         let value: Vec<u8> = (0..200_000u32).map(|n| n as u8).collect();
         let put = Put { key: b"k", client_flags: 0, expiry: NEVER, mode: Mode::Set };
         store.put(&put, &value, START);
-        let pin =
-            || store.fetch(b"k", &Fetch::GET, START, |found| found.pin(End::Crlf)).expect("present").expect("pin");
-        let expected = [&b"one"[..], &value, b"\r\ntwo", &value, b"\r\n", &value, b"\r\nthree"].concat();
+        let pin = || store.fetch(b"k", &Fetch::GET, START, |found| found.pin()).expect("present").expect("pin");
+        let expected = [&b"one"[..], &value, b"two", &value, &value, b"three"].concat();
         for step in [1 << 20, 70_001, 3_333] {
             let mut outbox = Outbox::default();
             outbox.say(b"one");

@@ -11,19 +11,19 @@ pub(super) enum Given {
     Not,
 }
 
-/// Appends a found value. `say` appends what stands before it and the bytes it is handed: the value's, or none where
-/// that is sent from the store.
+/// Appends a found value. `say` appends what stands before it and, where it is handed the value, that with `end`'s text;
+/// else the value is sent from the store.
 #[inline(always)] // As `Found::parts`.
 pub(super) fn give(
     out: &mut Outbox,
     found: &mut Found<'_>,
     end: End,
-    say: impl FnOnce(&mut Vec<u8>, &Found<'_>, &Parts<'_>, &[u8]),
+    say: impl FnOnce(&mut Vec<u8>, &Found<'_>, &Parts<'_>, Option<&[u8]>),
 ) -> Given {
     let parts = found.parts();
     match parts.value {
         Some(value) if parts.value_len < PINNED_VALUE_BYTES => {
-            say(out.bytes(), found, &parts, &value[..parts.value_len + end.bytes()]);
+            say(out.bytes(), found, &parts, Some(value));
             Given::Whole
         }
         _ => give_large(out, found, end, say),
@@ -34,20 +34,21 @@ fn give_large(
     out: &mut Outbox,
     found: &mut Found<'_>,
     end: End,
-    say: impl FnOnce(&mut Vec<u8>, &Found<'_>, &Parts<'_>, &[u8]),
+    say: impl FnOnce(&mut Vec<u8>, &Found<'_>, &Parts<'_>, Option<&[u8]>),
 ) -> Given {
-    let pinned = found.pin(end);
+    let pinned = found.pin();
     let parts = found.parts();
     match pinned {
         Some(pinned) => {
-            say(out.bytes(), found, &parts, b"");
+            say(out.bytes(), found, &parts, None);
             out.say_pinned(pinned);
         }
         None if parts.value_len <= COPIED_VALUE_BYTES_MAX => {
-            say(out.bytes(), found, &parts, b"");
-            found.copy_to(out.bytes(), end);
+            say(out.bytes(), found, &parts, None);
+            found.copy_to(out.bytes());
         }
         None => return Given::Not,
     }
+    out.say(end.text());
     Given::Whole
 }

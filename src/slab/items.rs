@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! item   0 expiry u32 │ 4 last access u32 │ 8 value length (30 bits), client-flags bit, large bit
-//!       12 key length u8 │ 13 state u8 │ 14 pins u16 │ 16 CAS u64 (absent with -C)
-//!       then, in this order: next piece u32 + 4 unused (large only) │ key │ client flags u32 (if not 0) │ value │ CRLF
+//!       12 key length u8 │ 13 state u8 │ 14 CAS u64 (absent with -C)
+//!       then, in this order: next piece u32 + 4 unused (large only) │ key │ client flags u32 (if not 0) │ value
 //! piece  0 next piece u32 │ 4 owner u32 │ 8 bytes used u32 │ 12 unused │ 13 state u8 │ 14 unused
 //!       16 piece before u32 │ 20 unused │ 24 value ...
 //! free   0 next free chunk of the page u16 │ 13 state u8 = 0
@@ -62,8 +62,7 @@ const ACCESS: usize = 4;
 const LENGTH: usize = 8;
 const KEY_LENGTH: usize = 12;
 const STATE: usize = 13;
-const PINS: usize = 14;
-const CAS: usize = 16;
+const CAS: usize = 14;
 
 const NEXT_OF_PIECE: usize = 0;
 const OWNER: usize = 4;
@@ -79,14 +78,11 @@ const FLAGS_BYTES: usize = 4;
 /// Bytes at the start of a piece that are not value.
 pub(crate) const PIECE_HEADER: usize = 24;
 
-/// Value bytes (CRLF included) that the largest piece holds.
+/// Value bytes that the largest piece holds.
 pub(crate) const PIECE_VALUE_MAX: usize = CHUNK_MAX - PIECE_HEADER;
 
 /// The longest value in bytes that the layout can hold.
 pub(crate) const VALUE_MAX: usize = LENGTH_MASK as usize;
-
-/// Line end kept behind each value.
-pub(crate) const CRLF: &[u8; 2] = b"\r\n";
 
 /// What is written at the start of a new item.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +91,6 @@ pub(crate) struct Head<'a> {
     pub(crate) client_flags: u32,
     pub(crate) expiry: Seconds,
     pub(crate) accessed: Seconds,
-    /// Without CRLF.
     pub(crate) value_len: usize,
 }
 
@@ -154,9 +149,9 @@ impl Fixed {
 pub struct Parts<'a> {
     /// The client's opaque flags.
     pub client_flags: u32,
-    /// Bytes of the value, without CRLF.
+    /// Bytes of the value.
     pub value_len: usize,
-    /// The value with its CRLF, when it lies in one chunk.
+    /// The value, when it lies in one chunk.
     pub value: Option<&'a [u8]>,
 }
 
@@ -164,7 +159,7 @@ pub struct Parts<'a> {
 #[derive(Debug)]
 pub(crate) struct Items {
     pub(crate) arena: Arena,
-    /// 24, or 16 without CAS.
+    /// 22, or 14 without CAS.
     header: usize,
 }
 
@@ -177,12 +172,12 @@ impl Items {
     #[inline]
     pub(crate) fn bytes_needed(&self, key_len: usize, client_flags: u32, value_len: usize) -> usize {
         let flags = if client_flags == 0 { 0 } else { FLAGS_BYTES };
-        self.header + key_len + flags + value_len + CRLF.len()
+        self.header + key_len + flags + value_len
     }
 
-    /// Value bytes (CRLF included) that fit in the first chunk of a large item.
+    /// Value bytes that fit in the first chunk of a large item.
     pub(crate) fn head_capacity(&self, key_len: usize, client_flags: u32) -> usize {
-        CHUNK_MAX + CRLF.len() - LINK_BYTES - self.bytes_needed(key_len, client_flags, 0)
+        CHUNK_MAX - LINK_BYTES - self.bytes_needed(key_len, client_flags, 0)
     }
 
     /// Writes header, key and client flags of an item that is not live yet, with CAS 0.
@@ -200,7 +195,6 @@ impl Items {
         self.arena.put_u32(at + LENGTH, length);
         self.arena.put_u8(at + KEY_LENGTH, head.key.len() as u8);
         self.arena.put_u8(at + STATE, 0);
-        self.arena.put_u16(at + PINS, 0);
         self.set_cas(item, 0);
         if large {
             self.arena.put_u32(at + self.header, Handle::NONE.0);
@@ -225,19 +219,19 @@ impl Items {
     ) {
         let flags_bit = if head.client_flags == 0 { 0 } else { HAS_FLAGS };
         let length = head.value_len as u32 & LENGTH_MASK | flags_bit;
-        let last = u32::from_ne_bytes([head.key.len() as u8, state, 0, 0]);
-        let fixed = [head.expiry, head.accessed, length, last];
+        let words = [head.expiry, head.accessed, length].map(u32::to_ne_bytes);
         let (header, bytes) = (self.header, self.bytes_needed(head.key.len(), head.client_flags, head.value_len));
         let (start, mut rest) = self.arena.bytes_mut(item.offset(), bytes).split_at_mut(header);
-        for (target, word) in start.chunks_exact_mut(4).zip(fixed) {
-            target.copy_from_slice(&word.to_ne_bytes());
-        }
-        if let Some(target) = start.get_mut(CAS..).and_then(|bytes| bytes.first_chunk_mut()) {
+        let (fixed, cas_at) = start.split_at_mut(CAS);
+        fixed[..KEY_LENGTH].copy_from_slice(words.as_flattened());
+        fixed[KEY_LENGTH] = head.key.len() as u8;
+        fixed[STATE] = state;
+        if let Some(target) = cas_at.first_chunk_mut() {
             *target = cas.to_ne_bytes();
         }
         let flags = head.client_flags.to_ne_bytes();
         let flags = if head.client_flags == 0 { &[][..] } else { &flags[..] };
-        for part in [head.key, flags].into_iter().chain(parts).chain([&CRLF[..]]) {
+        for part in [head.key, flags].into_iter().chain(parts) {
             let (target, behind) = rest.split_at_mut(part.len());
             target.copy_from_slice(part);
             rest = behind;
@@ -291,14 +285,13 @@ impl Items {
         let value_len = fixed.value_len();
         if fixed.length_word() & (IS_LARGE | HAS_FLAGS) == 0 {
             let value_at = item.offset() + self.header + fixed.key_len();
-            let value = self.arena.bytes(value_at, value_len + CRLF.len());
+            let value = self.arena.bytes(value_at, value_len);
             return Parts { client_flags: 0, value_len, value: Some(value) };
         }
         let value = if fixed.is_large() { None } else { Some(self.small_value(item)) };
         Parts { client_flags: self.client_flags(item), value_len, value }
     }
 
-    /// Without CRLF.
     #[inline]
     pub(crate) fn value_len(&self, item: Handle) -> usize {
         (self.length_word(item) & LENGTH_MASK) as usize
@@ -332,15 +325,15 @@ impl Items {
         if word & HAS_FLAGS == 0 {
             return 0;
         }
-        // They may be the last but two bytes of the arena, too close to its end for its way to read words.
+        // They may be the last bytes of the arena, too close to its end for its way to read words.
         let bytes = self.arena.bytes(self.key_at(item, word) + self.key_len(item), FLAGS_BYTES);
         bytes.first_chunk().map_or(0, |&flags| u32::from_ne_bytes(flags))
     }
 
-    /// Value and CRLF of a small item.
+    /// The value of a small item.
     #[inline]
     pub(crate) fn small_value(&self, item: Handle) -> &[u8] {
-        self.arena.bytes(self.value_at(item), self.value_len(item) + CRLF.len())
+        self.arena.bytes(self.value_at(item), self.value_len(item))
     }
 
     /// All bytes of the item, as `stats` counts them.
@@ -383,15 +376,6 @@ impl Items {
     #[inline]
     pub(crate) fn set_state(&mut self, chunk: Handle, state: u8) {
         self.arena.put_u8(chunk.offset() + STATE, state);
-    }
-
-    #[inline]
-    pub(crate) fn pins(&self, item: Handle) -> u16 {
-        self.arena.u16_at(item.offset() + PINS)
-    }
-
-    pub(crate) fn set_pins(&mut self, item: Handle, pins: u16) {
-        self.arena.put_u16(item.offset() + PINS, pins);
     }
 
     /// 0 when items carry none (`-C`).
@@ -487,7 +471,7 @@ mod tests {
             items.write_head(item, &head, large);
             items.set_cas(item, 9);
             let at = items.value_at(item);
-            items.arena.bytes_mut(at, 7).copy_from_slice(b"value\r\n");
+            items.arena.bytes_mut(at, 5).copy_from_slice(b"value");
         } else {
             items.write_small(item, &head, [b"val", b"ue"], 9, 0);
         }
@@ -496,10 +480,9 @@ mod tests {
         assert_eq!(items.expiry(item), 77);
         assert_eq!(items.accessed(item), 5);
         assert_eq!(items.value_len(item), 5);
-        assert_eq!(items.small_value(item), b"value\r\n");
+        assert_eq!(items.small_value(item), b"value");
         assert_eq!(items.is_large(item), large);
         assert_eq!(items.cas(item), if with_cas { 9 } else { 0 });
-        assert_eq!(items.pins(item), 0);
         assert_eq!(items.state(item), 0);
     }
 
@@ -515,11 +498,11 @@ mod tests {
     }
 
     #[test]
-    fn overhead_is_26_bytes_and_18_without_cas() {
+    fn overhead_is_22_bytes_and_14_without_cas() {
         let mapping = Mapping::reserve(PAGE, false).expect("address space");
-        assert_eq!(Items::new(mapping.arena(), true).bytes_needed(0, 0, 0), 26);
-        assert_eq!(Items::new(mapping.arena(), false).bytes_needed(0, 0, 0), 18);
-        assert_eq!(Items::new(mapping.arena(), true).bytes_needed(16, 7, 10), 24 + 16 + 4 + 10 + 2);
+        assert_eq!(Items::new(mapping.arena(), true).bytes_needed(0, 0, 0), 22);
+        assert_eq!(Items::new(mapping.arena(), false).bytes_needed(0, 0, 0), 14);
+        assert_eq!(Items::new(mapping.arena(), true).bytes_needed(16, 7, 10), 22 + 16 + 4 + 10);
     }
 
     #[test]
@@ -527,10 +510,10 @@ mod tests {
         let mapping = Mapping::reserve(PAGE, false).expect("address space");
         let mut items = Items::new(mapping.arena(), true);
         let item = Handle::at_offset(PAGE - 48);
-        let key = [b'k'; 48 - 24 - 4 - 2];
+        let key = [b'k'; 48 - 22 - 4];
         let head = Head { key: &key, client_flags: 7, expiry: NEVER, accessed: 5, value_len: 0 };
         items.write_small(item, &head, [b""], 9, state::LIVE);
-        assert_eq!((items.key(item), items.client_flags(item), items.small_value(item)), (&key[..], 7, &b"\r\n"[..]));
+        assert_eq!((items.key(item), items.client_flags(item), items.small_value(item)), (&key[..], 7, &b""[..]));
         assert_eq!(items.parts(item, items.fixed(item)).client_flags, 7);
         items.write_head(item, &head, false);
         assert_eq!(items.client_flags(item), 7);

@@ -3,7 +3,7 @@
 //! ```text
 //! arena (one per shard)   | page 0 | page 1 | page 2 | ...          64 KiB each, one class a page
 //! page of class 3         | chunk | chunk | chunk | chunk | slack   equal chunks, an item or a piece of one in each
-//! chunk                   | header | key | client flags | value | CRLF | unused
+//! chunk                   | header | key | client flags | value | unused
 //! ```
 //!
 //! Nothing here knows about keys being found, evicted or expired: that is `store`. All `unsafe` of both is in

@@ -122,7 +122,7 @@ impl Shard {
     fn is_chunk_fast(&self, chunk: Handle, moves: bool) -> bool {
         let items = self.items();
         match items.state(chunk) & (state::LIVE | state::PIECE) {
-            state::PIECE => self.item_of(chunk).is_none_or(|item| items.pins(item) > 0),
+            state::PIECE => self.item_of(chunk).is_none_or(|item| self.pins(item) > 0),
             state::LIVE => moves && items.chunk_count(chunk) > CHUNKS_MOVED_MAX,
             _ => false,
         }
@@ -152,7 +152,7 @@ mod tests {
     use crate::clock::{NEVER, START};
     use crate::command::Mode;
     use crate::store::tests::{finish, get_at, verify, verify_nothing_held};
-    use crate::store::{Config, End, Fetch, Outcome, Put, Reassign, Store, Sweep};
+    use crate::store::{Config, Fetch, Outcome, Put, Reassign, Store, Sweep};
 
     const LEN: usize = 8 << 20;
 
@@ -167,7 +167,7 @@ mod tests {
     }
 
     fn pin(store: &Store, key: &str) -> crate::store::Pinned {
-        let pin = store.fetch(key.as_bytes(), &Fetch::GET, START, |found| found.pin(End::None));
+        let pin = store.fetch(key.as_bytes(), &Fetch::GET, START, |found| found.pin());
         pin.expect("there").expect("the first")
     }
 

@@ -181,7 +181,7 @@ impl Shard {
                 self.slabs.skip_pieces(class, self.tick);
             }
             let Some(chunk) = self.slabs.advance_hand(class, self.tick) else { continue };
-            let Some(item) = self.item_of(chunk).filter(|&item| self.items().pins(item) == 0) else { continue };
+            let Some(item) = self.item_of(chunk).filter(|&item| self.pins(item) == 0) else { continue };
             if item != chunk {
                 pieces += 1;
                 if pieces <= PIECES_PASSED_MAX {
@@ -226,7 +226,7 @@ impl Shard {
 mod tests {
     use crate::clock::{NEVER, START};
     use crate::command::Mode;
-    use crate::store::{Config, End, Fetch, Outcome, Put, Store, Sweep};
+    use crate::store::{Config, Fetch, Outcome, Put, Store, Sweep};
 
     fn put(store: &Store, mode: Mode, key: &str, value: &[u8]) -> Outcome {
         store.put(&Put { key: key.as_bytes(), client_flags: 0, expiry: NEVER, mode }, value, START)
@@ -284,7 +284,7 @@ mod tests {
         let mut pins = Vec::new();
         for n in 0.. {
             put(&store, Mode::Set, &format!("read-{n}"), &value);
-            let pin = store.fetch(format!("read-{n}").as_bytes(), &Fetch::GET, START, |found| found.pin(End::Crlf));
+            let pin = store.fetch(format!("read-{n}").as_bytes(), &Fetch::GET, START, |found| found.pin());
             match pin.expect("just stored") {
                 Some(pin) => pins.push(pin),
                 None => break,

@@ -9,7 +9,7 @@ use super::shard::Shard;
 use super::{Inner, Miss, Store};
 use crate::clock::Seconds;
 pub use crate::slab::items::Parts;
-use crate::slab::items::{CRLF, Fixed, Handle, Items};
+use crate::slab::items::{Fixed, Handle, Items};
 
 /// Whether a read counts as a use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,22 +41,29 @@ impl Fetch {
     }
 }
 
-/// How a value leaves.
+/// What stands behind a value on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// With the CRLF that is kept behind it.
+    /// A CRLF.
     Crlf,
-    /// By itself.
+    /// Nothing.
     None,
 }
 
 impl End {
-    /// Its bytes.
-    pub fn bytes(self) -> usize {
+    /// Its text.
+    #[inline]
+    pub fn text(self) -> &'static [u8] {
         match self {
-            End::Crlf => CRLF.len(),
-            End::None => 0,
+            End::Crlf => b"\r\n",
+            End::None => b"",
         }
+    }
+
+    /// How long that is.
+    #[inline]
+    pub fn bytes(self) -> usize {
+        self.text().len()
     }
 }
 
@@ -79,7 +86,7 @@ impl Found<'_> {
         self.shard.items().client_flags(self.item)
     }
 
-    /// Bytes of the value, without CRLF.
+    /// Bytes of the value.
     #[inline]
     pub fn value_len(&self) -> usize {
         self.shard.items().value_len(self.item)
@@ -103,30 +110,29 @@ impl Found<'_> {
     }
 
     /// Appends the value to `out`, wherever it lies.
-    pub fn copy_to(&self, out: &mut Vec<u8>, end: End) {
+    pub fn copy_to(&self, out: &mut Vec<u8>) {
         let items = self.shard.items();
         let mut span = items.first_span(self.item);
         while span.len > 0 {
             out.extend_from_slice(items.arena.bytes(span.at, span.len));
             span = items.next_span(span);
         }
-        out.truncate(out.len() + end.bytes() - CRLF.len());
     }
 
     /// Keeps the value readable after the lock is gone. `None` when the item has 65,535 pins already, or when so much
     /// is pinned that other items would want for room.
-    pub fn pin(&mut self, end: End) -> Option<Pinned> {
+    pub fn pin(&mut self) -> Option<Pinned> {
         if !self.shard.pin(self.item) {
             return None;
         }
         let items = Items::new(self.inner.slots[self.slot].mapping.arena(), self.inner.config.cas);
-        let left = items.value_len(self.item) + end.bytes();
+        let left = items.value_len(self.item);
         let span = items.first_span(self.item);
         Some(Pinned { inner: Arc::clone(self.inner), items, slot: self.slot, item: self.item, span, left })
     }
 }
 
-/// The value of an item, with or without its CRLF, readable without a lock; a cursor over what is still to be sent. The item's
+/// The value of an item, readable without a lock; a cursor over what is still to be sent. The item's
 /// memory is kept until this is dropped.
 #[derive(Debug)]
 pub struct Pinned {
@@ -249,20 +255,20 @@ mod tests {
             let put = Put { key: b"k", client_flags: 0, expiry: NEVER, mode: Mode::Set };
             assert!(matches!(store.put(&put, value, START), Outcome::Stored { .. }));
         };
-        let pin = || store.fetch(b"k", &Fetch::GET, START, |found| found.pin(End::Crlf)).expect("it is there");
+        let pin = || store.fetch(b"k", &Fetch::GET, START, |found| found.pin()).expect("it is there");
         set(b"first");
         let pins: Vec<Pinned> = std::iter::from_fn(pin).take(usize::from(u16::MAX)).collect();
         assert_eq!(pins.len(), usize::from(u16::MAX));
         assert!(pin().is_none());
         let mut copied = Vec::new();
-        store.fetch(b"k", &Fetch::GET, START, |found| found.copy_to(&mut copied, End::Crlf)).expect("still there");
-        assert_eq!(copied, b"first\r\n");
+        store.fetch(b"k", &Fetch::GET, START, |found| found.copy_to(&mut copied)).expect("still there");
+        assert_eq!(copied, b"first");
         // What is pinned outlives the item, and the newcomer of that key has pins of its own.
         set(b"other");
         assert!(pin().is_some());
         let mut slices = Vec::new();
         assert!(pins[9].gather(&mut slices, 9));
-        assert!(slices.iter().flat_map(|slice| slice.iter()).eq(b"first\r\n"));
+        assert!(slices.iter().flat_map(|slice| slice.iter()).eq(b"first"));
         drop(pins);
         assert!(pin().is_some());
     }

@@ -7,7 +7,7 @@ use super::shard::Shard;
 use super::upload::{Attempt, Finish, Upload};
 use super::{Mode, Outcome, Store};
 use crate::clock::Seconds;
-use crate::slab::items::{CRLF, Handle, Head, Items, state};
+use crate::slab::items::{Handle, Head, Items, state};
 
 /// The longest joined value that is copied under the lock, in bytes: `-I 1m` allows no longer one.
 pub(super) const JOINED_AT_ONCE_MAX: usize = 1 << 20;
@@ -28,7 +28,7 @@ pub(super) struct Join {
     sources: [Source; 2],
 }
 
-/// What is still to be copied of a value, its CRLF not among it.
+/// What is still to be copied of a value.
 #[derive(Clone, Copy, Debug)]
 struct Source {
     span: Span,
@@ -52,7 +52,7 @@ impl Store {
 impl Shard {
     /// Begins to join the complete value of `chain` to that of `old`; `None` when there is no memory for it.
     pub(super) fn start_join(&mut self, chain: &Chain, old: Handle, mode: Mode, now: Seconds) -> Option<Join> {
-        if self.items().pins(old) == u16::MAX {
+        if self.pins(old) == u16::MAX {
             return None;
         }
         let items = self.items();
@@ -85,10 +85,6 @@ impl Shard {
 
     /// Puts the joined value in the place of the old one, which is still there.
     fn publish_join(&mut self, hash: u64, join: &mut Join, now: Seconds, cas: u64) -> Outcome {
-        if !self.fill_chain(&mut join.joined, CRLF, now) {
-            self.abandon_join(join);
-            return Outcome::NotStored;
-        }
         let items = self.items_mut();
         let expiry = items.expiry(join.old);
         let form = items.state(join.old) & state::BINARY_KEY;

@@ -14,7 +14,7 @@ use super::upload::Decision;
 use super::{Mode, Outcome, Put};
 use crate::clock::Seconds;
 use crate::slab::classes::{CHUNK_MAX, ClassId};
-use crate::slab::items::{CRLF, Handle, Head, PIECE_HEADER, PIECE_VALUE_MAX, state};
+use crate::slab::items::{Handle, Head, PIECE_HEADER, PIECE_VALUE_MAX, state};
 
 /// What is being sent may take one part in so many of a shard, so that readers that do not read cannot shut the cache
 /// out.
@@ -26,7 +26,7 @@ pub(super) struct Chain {
     pub(super) item: Handle,
     /// The last piece, or `NONE` while there is only the head.
     last: Handle,
-    /// Value bytes (CRLF included) that have no chunk yet.
+    /// Value bytes that have no chunk yet.
     unplaced: usize,
     /// Ranges of the arena, in order, that wait for value bytes.
     pub(super) open: VecDeque<(usize, usize)>,
@@ -55,7 +55,7 @@ impl Shard {
     /// Takes the first chunk of an item and writes its head. `None` when there is no memory for it.
     pub(super) fn start_chain(&mut self, head: &Head<'_>, now: Seconds) -> Option<Chain> {
         let items = self.items();
-        let total = head.value_len + CRLF.len();
+        let total = head.value_len;
         let bytes = items.bytes_needed(head.key.len(), head.client_flags, head.value_len);
         let fitting = self.slabs.classes.class_of(bytes);
         let class = fitting.unwrap_or(self.slabs.classes.largest());
@@ -71,7 +71,7 @@ impl Shard {
         self.items_mut().write_head(item, head, fitting.is_none());
         self.hold_chain(item);
         let at = self.items().value_at(item);
-        let open = VecDeque::from([(at, placed)]);
+        let open = if placed > 0 { VecDeque::from([(at, placed)]) } else { VecDeque::new() };
         Some(Chain { item, last: Handle::NONE, unplaced: total - placed, open, held_bytes })
     }
 
@@ -150,8 +150,7 @@ impl Shard {
     ) -> Outcome {
         let largest = self.slabs.classes.largest();
         let Some(mut chain) = self.start_chain(head, now) else { return self.no_memory(largest) };
-        let end: &[u8] = CRLF;
-        for part in parts.iter().chain(std::iter::once(&end)) {
+        for part in parts {
             if !self.fill_chain(&mut chain, part, now) {
                 self.abandon_chain(&chain);
                 return self.no_memory(largest);
@@ -182,21 +181,16 @@ impl Shard {
         Outcome::Stored { cas, value_len }
     }
 
-    /// Stores a filled chain as `put` asks, or frees it. The CRLF behind the value is written here.
+    /// Stores a filled chain as `put` asks, or frees it.
     pub(super) fn finish_upload(
         &mut self,
         hash: u64,
         put: &Put<'_>,
         terms: &Terms,
-        mut chain: Chain,
+        chain: Chain,
         now: Seconds,
         cas: u64,
     ) -> Decision {
-        // A value that could not be joined to another has its end already.
-        if chain.unplaced + chain.open.len() > 0 && !self.fill_chain(&mut chain, CRLF, now) {
-            self.abandon_chain(&chain);
-            return Decision::Done(self.no_memory(self.slabs.classes.largest()));
-        }
         let old = self.live(hash, put.key, now);
         let own = Heritage { expiry: put.expiry, marks: 0 };
         Decision::Done(match self.admit(old, put.mode, terms, now) {
@@ -246,7 +240,7 @@ impl Shard {
     /// Keeps the item's chunks in place and its value unchanged. False when it has as many pins as can be counted, or
     /// when too much is pinned for one more.
     pub(super) fn pin(&mut self, item: Handle) -> bool {
-        let pins = self.items().pins(item);
+        let pins = self.pins(item);
         let bytes = self.pinned_bytes + self.items().item_bytes(item);
         // The first is always let through, or the largest values of a small cache could never be read.
         let is_share_used = pins == 0 && self.pinned_bytes > 0 && bytes > self.budget / PINNED_SHARE;
@@ -259,20 +253,23 @@ impl Shard {
 
     /// Pins an item that has fewer than 65,535 pins, however much is pinned.
     pub(super) fn pin_regardless(&mut self, item: Handle) {
-        let pins = self.items().pins(item);
+        let pins = self.pins(item);
         if pins == 0 {
             self.pinned_bytes += self.items().item_bytes(item);
             self.slabs.hold(item);
             self.hold_chain(item);
         }
-        self.items_mut().set_pins(item, pins + 1);
+        self.pins.insert(item, pins + 1);
     }
 
     /// Takes a pin back; the last one frees an item that was unlinked meanwhile.
     pub(super) fn unpin(&mut self, item: Handle) {
-        let pins = self.items().pins(item) - 1;
-        self.items_mut().set_pins(item, pins);
-        if pins == 0 {
+        let pins = self.pins(item).saturating_sub(1);
+        debug_assert!(self.pins.contains_key(&item), "an item was unpinned that had no pin");
+        if pins > 0 {
+            self.pins.insert(item, pins);
+        } else {
+            self.pins.remove(&item);
             self.pinned_bytes -= self.items().item_bytes(item);
             self.release_chain(item);
             if self.items().state(item) & state::LIVE == 0 {
@@ -281,16 +278,15 @@ impl Shard {
         }
     }
 
-    /// The value without CRLF, in one piece.
+    /// The value in one piece.
     pub(super) fn copy_value(&self, item: Handle) -> Vec<u8> {
         let len = self.items().value_len(item);
-        let mut value = Vec::with_capacity(len + CRLF.len());
+        let mut value = Vec::with_capacity(len);
         let mut span = self.first_span(item);
         while span.len > 0 {
             value.extend_from_slice(self.items().arena.bytes(span.at, span.len));
             span = self.items().next_span(span);
         }
-        value.truncate(len);
         value
     }
 
@@ -299,7 +295,7 @@ impl Shard {
     }
 }
 
-/// A stretch of an item's value (CRLF included) within one chunk.
+/// A stretch of an item's value within one chunk.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
     pub(super) at: usize,
@@ -312,7 +308,7 @@ impl crate::slab::items::Items {
     /// Where the value starts.
     pub(super) fn first_span(&self, item: Handle) -> Span {
         let at = self.value_at(item);
-        let total = self.value_len(item) + CRLF.len();
+        let total = self.value_len(item);
         if self.is_large(item) {
             let in_head = (item.offset() + CHUNK_MAX - at).min(total);
             Span { at, len: in_head, next: self.first_piece(item) }

@@ -163,7 +163,7 @@ impl Shard {
     fn empty(&mut self, page: u32, now: Seconds, rescue: Rescue) {
         for number in 0..self.slabs.pages[page as usize].carved {
             let chunk = self.slabs.chunk(page, number);
-            let Some(item) = self.item_of(chunk).filter(|&item| self.items().pins(item) == 0) else { continue };
+            let Some(item) = self.item_of(chunk).filter(|&item| self.pins(item) == 0) else { continue };
             let bits = self.items().state(item);
             if self.items().is_expired(item, now) {
                 self.counters(item).reclaimed += 1;

@@ -5,7 +5,6 @@ use super::terms::DeltaTerms;
 use super::{DeltaOutcome, Outcome, Put, Store};
 use crate::clock::{NEVER, Seconds};
 use crate::command::{Delta, Mode};
-use crate::slab::items::CRLF;
 
 /// The longest value in bytes that can be a number, blanks included.
 const LARGE_NUMBER_MAX: usize = (512 << 10) - 512;
@@ -88,15 +87,13 @@ impl Shard {
 }
 
 /// The number that a value holds, by C's `strtoull`, as memcached reads it: blanks before it, digits, and then a
-/// blank, a NUL or the line end.
+/// blank, a NUL or nothing.
 fn parse_number(value: &[u8]) -> Option<u64> {
     let is_blank = |byte: u8| byte == b' ' || (b'\t'..=b'\r').contains(&byte);
-    // An empty value has no digits; its CRLF must not count as the blank before some.
-    let end = value.len().saturating_sub(CRLF.len());
-    let start = value[..end].iter().position(|&byte| !is_blank(byte))?;
+    let start = value.iter().position(|&byte| !is_blank(byte))?;
     let digits = value[start..].strip_prefix(b"+").unwrap_or(&value[start..]);
     let count = digits.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
-    if count == 0 || !digits.get(count).is_some_and(|&byte| is_blank(byte) || byte == 0) {
+    if count == 0 || digits.get(count).is_some_and(|&byte| !is_blank(byte) && byte != 0) {
         return None;
     }
     digits[..count].iter().try_fold(0u64, |number, &digit| number.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
@@ -127,8 +124,7 @@ mod tests {
             (b"+", None),
         ];
         for (value, expected) in cases {
-            let with_end = [value, b"\r\n"].concat();
-            assert_eq!(parse_number(&with_end), expected, "{}", String::from_utf8_lossy(value));
+            assert_eq!(parse_number(value), expected, "{}", String::from_utf8_lossy(value));
         }
     }
 }

@@ -164,14 +164,14 @@ mod tests {
     fn observer_hears_of_pages_that_move() {
         let (store, diary) = observed();
         for number in 0..150_000 {
-            store.put(&put(format!("small{number}").as_bytes(), NEVER), &[b's'; 100], START);
+            store.put(&put(format!("small{number:06}").as_bytes(), NEVER), &[b's'; 100], START);
         }
         assert_eq!(*diary.moved.lock(), []);
         let large = vec![b'v'; 20_000];
         for number in 0..3000 {
             store.put(&put(format!("large{number}").as_bytes(), NEVER), &large, START);
         }
-        let classes = (store.class_for(b"small1", 0, 100), store.class_for(b"large1", 0, large.len()));
+        let classes = (store.class_for(b"small000001", 0, 100), store.class_for(b"large1", 0, large.len()));
         assert!(diary.moved.lock().contains(&classes), "{:?}", diary.moved.lock());
     }
 

@@ -174,11 +174,8 @@ mod tests {
     fn pages_with_values_that_are_being_sent_stay() {
         let store = store_of(70, 20_000);
         let from = class_in_use(&store);
-        let pins: Vec<_> = (0..70)
-            .map(|n| {
-                store.fetch(format!("k{n}").as_bytes(), &Fetch::GET, START, |found| found.pin(crate::store::End::Crlf))
-            })
-            .collect();
+        let pins: Vec<_> =
+            (0..70).map(|n| store.fetch(format!("k{n}").as_bytes(), &Fetch::GET, START, |found| found.pin())).collect();
         let before = pages(&store, from);
         assert_eq!(store.reassign(from, 0, START), Reassign::Busy);
         assert_eq!(pages(&store, from), before);

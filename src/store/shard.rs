@@ -6,6 +6,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::counters::{ClassCounters, StoreTotals};
 use super::hot::HotKeys;
 use super::index::Index;
@@ -65,6 +67,8 @@ pub(super) struct Shard {
     pub(super) held_chains: HashSet<Handle>,
     /// Heads of dead chains that still have pieces to be freed.
     pub(super) doomed: Vec<Handle>,
+    /// Replies being sent from an item's chunks, by item; those of most are none.
+    pub(super) pins: HashMap<Handle, u16, RandomState>,
     /// Bytes of items that are pinned.
     pub(super) pinned_bytes: usize,
     /// Next page the expiry sweep looks at.
@@ -97,6 +101,7 @@ impl Shard {
             upload_bytes: 0,
             held_chains: HashSet::new(),
             doomed: Vec::new(),
+            pins: HashMap::default(),
             pinned_bytes: 0,
             sweep_at: 0,
             score_at: 0,
@@ -126,6 +131,12 @@ impl Shard {
         if now >= self.flush_at {
             self.flush();
         }
+    }
+
+    /// Replies being sent from the item's chunks.
+    #[inline]
+    pub(super) fn pins(&self, item: Handle) -> u16 {
+        if self.pins.is_empty() { 0 } else { self.pins.get(&item).copied().unwrap_or(0) }
     }
 
     #[inline]
@@ -259,7 +270,7 @@ impl Shard {
         let items = self.items_mut();
         let dead = items.state(item) & !state::LIVE;
         items.set_state(item, dead);
-        items.pins(item) == 0
+        self.pins(item) == 0
     }
 
     /// Puts a written item, whose chunks are still taken, where readers find it, in the place of any other of its key.
@@ -419,7 +430,7 @@ impl Shard {
     #[inline]
     fn may_overwrite(&self, old: Handle, class: ClassId) -> bool {
         let items = self.items();
-        self.slabs.class_of(old) == class && items.pins(old) == 0 && !items.is_large(old)
+        self.slabs.class_of(old) == class && self.pins(old) == 0 && !items.is_large(old)
     }
 
     fn overwrite(&mut self, old: Handle, head: &Head<'_>, value: &[u8], bytes: usize, cas: u64) {
@@ -459,7 +470,7 @@ impl Shard {
         let head =
             Head { key: &key, client_flags, expiry: self.items().expiry(old), accessed: now, value_len: joined_len };
         let form = self.items().state(old) & state::BINARY_KEY;
-        let is_pinned = self.items().pins(old) > 0;
+        let is_pinned = self.pins(old) > 0;
         if !is_pinned {
             self.pin_regardless(old);
         }
@@ -510,7 +521,6 @@ impl Shard {
         } else {
             items.arena.bytes_mut(at + old_len, value.len()).copy_from_slice(value);
         }
-        items.arena.bytes_mut(at + old_len + value.len(), 2).copy_from_slice(b"\r\n");
         items.set_value_len(item, old_len + value.len());
         items.set_cas(item, cas);
         let fresh = items.state(item) & !(state::FETCHED | state::STALE | state::CLAIMED);
@@ -523,7 +533,7 @@ impl Shard {
     pub(super) fn rewrite_number(&mut self, hash: u64, item: Handle, digits: &[u8], now: Seconds, cas: u64) -> Outcome {
         let items = self.items();
         let old_len = items.value_len(item);
-        let free_to_write = items.pins(item) == 0 && !items.is_large(item);
+        let free_to_write = self.pins(item) == 0 && !items.is_large(item);
         if digits.len() <= old_len && free_to_write {
             let at = items.value_at(item);
             let items = self.items_mut();

@@ -288,7 +288,7 @@ mod tests {
         // More due pages of one class than one step walks.
         for (prefix, count, value_len) in [("small", 20_000, 20), ("large", 2000, 1000)] {
             for n in 0..count {
-                let key = format!("{prefix}{n}");
+                let key = format!("{prefix}{n:05}");
                 let expiry = if n % 2 == 0 { START + 5 } else { NEVER };
                 let put = Put { key: key.as_bytes(), client_flags: 0, expiry, mode: Mode::Set };
                 store.put(&put, &vec![b'v'; value_len], START);

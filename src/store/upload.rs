@@ -161,11 +161,8 @@ impl Upload {
             return Err(Outcome::NoMemory);
         }
         let mut ranges = [(0, 0); SPARE_RANGES];
-        let mut left = self.left;
-        for (range, &(at, room)) in ranges.iter_mut().zip(&chain.open) {
-            // The CRLF is not the client's to write.
-            *range = (at, room.min(left));
-            left -= range.1;
+        for (range, &open) in ranges.iter_mut().zip(&chain.open) {
+            *range = open;
         }
         Ok(self.items.arena.many_mut(ranges))
     }

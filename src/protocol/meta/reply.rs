@@ -19,13 +19,16 @@ pub const NOT_STORED: &[u8] = b"NS";
 /// The CAS number is another.
 pub const EXISTS: &[u8] = b"EX";
 
-/// Appends the answer to mg that returns nothing but a value: `VA <bytes>` and, behind that line, `value` with what
-/// belongs to it.
+/// Appends the answer to mg that returns nothing but a value: `VA <bytes>` and the value, unless that is sent
+/// apart.
 #[inline]
-pub fn value(out: &mut Vec<u8>, value_len: usize, value: &[u8]) {
+pub fn value(out: &mut Vec<u8>, value_len: usize, value: Option<&[u8]>) {
     let mut tail = Tail::line();
     tail.number(value_len as u64);
-    append(out, [VALUE, tail.text(), value]);
+    match value {
+        Some(value) => append(out, [VALUE, tail.text(), value, b"\r\n"]),
+        None => append(out, [VALUE, tail.text()]),
+    }
 }
 
 /// Appends a number.

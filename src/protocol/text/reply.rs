@@ -197,9 +197,16 @@ pub fn refusal(reason: Reason) -> &'static [u8] {
     }
 }
 
-/// Appends `VALUE <key> <flags> <bytes> [<cas>]` and, behind that line, `value` with what belongs to it.
+/// Appends `VALUE <key> <flags> <bytes> [<cas>]` and the value, unless that is sent apart.
 #[inline]
-pub fn value(out: &mut Vec<u8>, key: &[u8], client_flags: u32, value_len: usize, cas: Option<u64>, value: &[u8]) {
+pub fn value(
+    out: &mut Vec<u8>,
+    key: &[u8],
+    client_flags: u32,
+    value_len: usize,
+    cas: Option<u64>,
+    value: Option<&[u8]>,
+) {
     let mut tail = Tail::line();
     if let Some(cas) = cas {
         tail.number(cas);
@@ -207,13 +214,19 @@ pub fn value(out: &mut Vec<u8>, key: &[u8], client_flags: u32, value_len: usize,
     }
     tail.number(value_len as u64);
     if client_flags == 0 {
-        append(out, [b"VALUE ", key, b" 0 ", tail.text(), value]);
+        match value {
+            Some(value) => append(out, [b"VALUE ", key, b" 0 ", tail.text(), value, b"\r\n"]),
+            None => append(out, [b"VALUE ", key, b" 0 ", tail.text()]),
+        }
         return;
     }
     tail.byte(b' ');
     tail.number(u64::from(client_flags));
     tail.byte(b' ');
-    append(out, [b"VALUE ", key, tail.text(), value]);
+    match value {
+        Some(value) => append(out, [b"VALUE ", key, tail.text(), value, b"\r\n"]),
+        None => append(out, [b"VALUE ", key, tail.text()]),
+    }
 }
 
 /// Appends the answer to incr and decr.
@@ -270,8 +283,8 @@ mod tests {
     #[test]
     fn values() {
         let mut out = Vec::new();
-        value(&mut out, b"k", 0, 5, None, b"12345\r\n");
-        value(&mut out, b"k", u32::MAX, 1 << 30, Some(u64::MAX), b"");
+        value(&mut out, b"k", 0, 5, None, Some(b"12345"));
+        value(&mut out, b"k", u32::MAX, 1 << 30, Some(u64::MAX), None);
         assert_eq!(out, b"VALUE k 0 5\r\n12345\r\nVALUE k 4294967295 1073741824 18446744073709551615\r\n");
     }
 }

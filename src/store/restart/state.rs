@@ -18,7 +18,7 @@ use crate::clock::Seconds;
 use crate::slab::classes::{ClassId, Classes};
 
 /// Counts up with every change to how items, pages, size classes or the state are laid out.
-const LAYOUT: u32 = 2;
+const LAYOUT: u32 = 3;
 
 /// Bytes of the state that are not pages, and of one page.
 const FIXED_BYTES: usize = 4 + 4 + 8 * (1 + 1 + 2 + 1 + TERMS.len() + 1);

@@ -127,7 +127,7 @@ fn what_was_pinned_or_half_received_leaves_nothing_behind() {
     for key in ["read", "replaced"] {
         put(&store, key, 0, NEVER, &value(100_000));
     }
-    let pin = |key: &[u8]| store.fetch(key, &Fetch::GET, NOW, |item| item.pin(End::Crlf)).expect("there");
+    let pin = |key: &[u8]| store.fetch(key, &Fetch::GET, NOW, |item| item.pin()).expect("there");
     let pins = [pin(b"read"), pin(b"replaced")];
     put(&store, "replaced", 0, NEVER, b"new");
     let upload = Put { key: b"half", client_flags: 0, expiry: NEVER, mode: Mode::Set };

@@ -12,7 +12,7 @@ use super::state::{PageState, Refusal, ShardState, checksum};
 use crate::clock::Seconds;
 use crate::command::KEY_MAX;
 use crate::slab::classes::CHUNK_MAX;
-use crate::slab::items::{CRLF, Handle, PIECE_HEADER, PIECE_VALUE_MAX, state};
+use crate::slab::items::{Handle, PIECE_HEADER, PIECE_VALUE_MAX, state};
 use crate::slab::pages::{Slabs, Unfit};
 
 /// Which of the store's shards one is.
@@ -122,9 +122,6 @@ impl Shard {
             return Err(Refusal::Damaged("two items have the same key"));
         }
         let (bytes, expiry) = (items.item_bytes(item), items.expiry(item));
-        if items.pins(item) != 0 {
-            self.items_mut().set_pins(item, 0);
-        }
         let (hasher, items) = (self.hasher, &self.slabs.items);
         self.index.insert(hash, item, |entry| hasher.hash(items.key(entry)));
         self.count_bytes(item, 0, bytes);
@@ -144,14 +141,11 @@ impl Shard {
             return Err(Refusal::Damaged("a key is too long"));
         }
         let is_large = items.is_large(item);
-        let end = head + items.value_len(item) + CRLF.len();
+        let end = head + items.value_len(item);
         let fits = if is_large { size == CHUNK_MAX && end > CHUNK_MAX } else { end <= size };
         // Flags that say they are there and are 0 are not written by anybody, and are not counted on.
         if !fits || items.has_flags(item) && items.client_flags(item) == 0 {
             return Err(Refusal::Damaged("an item does not fit its chunk"));
-        }
-        if !is_large && !items.small_value(item).ends_with(CRLF) {
-            return Err(Refusal::Damaged("a value has no end"));
         }
         Ok(())
     }
@@ -163,9 +157,7 @@ impl Shard {
         let items = self.items();
         let at = items.value_at(item);
         let in_head = item.offset() + CHUNK_MAX - at;
-        let mut left = items.value_len(item) + CRLF.len() - in_head;
-        let mut end = [0; CRLF.len()];
-        shift_in(&mut end, items.arena.bytes(at, in_head));
+        let mut left = items.value_len(item) - in_head;
         let (mut before, mut piece) = (Handle::NONE, items.first_piece(item));
         while left > 0 {
             let size = self.slabs.carved_size(piece).ok_or(BROKEN)?;
@@ -176,11 +168,10 @@ impl Shard {
             if !is_piece || !fits || !is_linked || !reached.insert(piece) {
                 return Err(BROKEN);
             }
-            shift_in(&mut end, items.arena.bytes(piece.offset() + PIECE_HEADER, len));
             left -= len;
             (before, piece) = (piece, items.next_piece(piece));
         }
-        if piece != Handle::NONE || end != *CRLF {
+        if piece != Handle::NONE {
             return Err(BROKEN);
         }
         Ok(())
@@ -190,11 +181,4 @@ impl Shard {
 fn live_items(slabs: &Slabs, page: u32) -> impl Iterator<Item = Handle> {
     let chunks = (0..slabs.pages[page as usize].carved).map(move |number| slabs.chunk(page, number));
     chunks.filter(|&chunk| slabs.items.state(chunk) & state::LIVE != 0)
-}
-
-/// Keeps the last two of all bytes that were seen.
-fn shift_in(end: &mut [u8; 2], bytes: &[u8]) {
-    for &byte in &bytes[bytes.len().saturating_sub(2)..] {
-        *end = [end[1], byte];
-    }
 }

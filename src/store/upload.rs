@@ -227,3 +227,36 @@ impl Drop for Upload {
         chain.iter().for_each(|chain| shard.abandon_chain(chain));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{NEVER, START};
+    use crate::store::Config;
+    use crate::store::tests::{finish, verify, verify_nothing_held};
+
+    #[test]
+    fn unfinished_values_take_half_of_a_shard_unless_there_is_one() {
+        let store = Store::new(Config { item_max_bytes: 16 << 20, ..Config::new(32 << 20, 1) }).expect("address space");
+        let begin = |key| {
+            let put = Put { key, client_flags: 0, expiry: NEVER, mode: Mode::Set };
+            store.upload(&put, (16 << 20) - 100, START).expect("memory")
+        };
+        let part = [b'v'; 1 << 20];
+        let (mut first, mut second) = (begin(b"first"), begin(b"second"));
+        let mut taken = 0;
+        while first.write(&part, START).is_ok() && second.write(&part, START).is_ok() {
+            taken += 2;
+        }
+        assert!((12..16).contains(&taken), "{taken} MiB");
+        drop((first, second));
+        // Alone the largest value finds room, though with its chunks' headers it is more than half.
+        let mut alone = begin(b"alone");
+        while alone.left() > 0 {
+            alone.write(&part[..part.len().min(alone.left())], START).expect("memory");
+        }
+        assert!(matches!(finish(alone, START), Outcome::Stored { .. }));
+        verify(&store);
+        verify_nothing_held(&store);
+    }
+}

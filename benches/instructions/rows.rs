@@ -105,7 +105,8 @@ impl Row {
 fn count_requests(workload: &Workload, contestant: &Contestant, threads: usize, requests: u64) -> Result<u64, String> {
     under_callgrind(|words| {
         let contestant = Contestant { wrapper: words, ..contestant.clone() };
-        let server = contestant.start(threads, MEMORY_MB, connections_max())?;
+        let connections_max = if contestant.is_judged() { CONNECTIONS_MAX } else { anchors_connections_max() };
+        let server = contestant.start(threads, MEMORY_MB, connections_max)?;
         let ask = |workload: &Workload, requests| {
             let mut fleet = Fleet::connect(server.address(), 1).map_err(|error| error.to_string())?;
             let mut traffic = Traffic::of(workload, SEED);
@@ -119,7 +120,7 @@ fn count_requests(workload: &Workload, contestant: &Contestant, threads: usize, 
 
 /// The one `-c` with which memcached starts under Valgrind: it sets the hard limit of descriptors to that number, and
 /// Valgrind, which keeps some for itself, lets nobody change what is left.
-fn connections_max() -> usize {
+fn anchors_connections_max() -> usize {
     let hard = getrlimit(Resource::Nofile).maximum.unwrap_or(1 << 20);
     usize::try_from(hard).unwrap_or(1 << 20).saturating_sub(VALGRIND_DESCRIPTORS)
 }
@@ -134,6 +135,7 @@ fn under_callgrind(act: impl FnOnce(Vec<String>) -> Result<(), String>) -> Resul
 
 const SEED: u64 = 11211;
 const MEMORY_MB: u64 = 64;
+const CONNECTIONS_MAX: usize = 64;
 const VALGRIND_DESCRIPTORS: usize = 12;
 const FEW_KEYS: u64 = 6_400;
 const MANY_KEYS: u64 = 32_000;

@@ -49,10 +49,14 @@ pub(crate) fn run(name: &str, count: u64) {
             });
         }
         "store-add-delete" => {
-            let store = filled(KEYS);
+            // Many, and ever another one: where the index puts a key, and so what it costs, is another place in every
+            // process.
+            let store = filled(MANY_KEYS);
+            let mut n = 0;
             repeat(count, || {
-                put(&store, KEYS);
-                store.remove(&key(KEYS), &Removal::PLAIN, START);
+                n = (n + 1) % MANY_KEYS;
+                put(&store, MANY_KEYS + 1 + n);
+                store.remove(&key(MANY_KEYS + 1 + n), &Removal::PLAIN, START);
             });
         }
         "store-evict" => {
@@ -93,5 +97,6 @@ fn key(n: u64) -> [u8; 32] {
 const MEMORY: u64 = 8 << 20;
 const VALUE: [u8; 100] = [b'v'; 100];
 const KEYS: u64 = 1000;
+const MANY_KEYS: u64 = 20_000;
 /// More than fit.
 const FULL_KEYS: u64 = 100_000;

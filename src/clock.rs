@@ -3,7 +3,7 @@
 //! Read once per turn of a worker's loop and handed down as an argument, so that nothing below reads a clock and
 //! tests never sleep. It counts from [`START`] and not from 0 because 0 means "never expires" and 1 "expired already"
 //! (protocol.txt, "Expiration times"). A server that took over the items of another goes on from that one's clock, as
-//! the items' times are meant on it.
+//! the items' times are meant on it, to the part of the second: what is rounded off would add up over many restarts.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -28,7 +28,7 @@ pub const EXPIRED: Seconds = 1;
 /// Monotonic seconds since start, with what is needed to turn them into Unix time.
 #[derive(Debug)]
 pub struct Clock {
-    /// Monotonic second that shows as 0.
+    /// Monotonic time that shows as 0, in nanoseconds.
     origin: i64,
     /// Unix time that shows as 0.
     unix_origin: i64,
@@ -41,15 +41,16 @@ pub struct Clock {
 impl Clock {
     /// A clock that shows [`START`] now.
     pub fn start() -> Clock {
-        Clock::start_at(START)
+        Clock::showing(Duration::from_secs(START.into()), Moment::now())
     }
 
-    /// A clock that shows `now` now, [`START`] or later.
-    pub fn start_at(now: Seconds) -> Clock {
-        let unix = wall_clock().as_secs() as i64;
-        let started = now.max(START);
-        let before = i64::from(started);
-        Clock { origin: monotonic() - before, unix_origin: unix - before, started, shift: AtomicI64::new(0) }
+    /// A clock that showed `shown` at that moment, [`START`] or later.
+    pub fn showing(shown: Duration, moment: Moment) -> Clock {
+        let shown = shown.max(Duration::from_secs(START.into()));
+        let before = shown.as_nanos() as i64;
+        let unix_origin = (moment.unix.as_nanos() as i64 - before).div_euclid(NANOS);
+        let started = shown.as_secs() as Seconds;
+        Clock { origin: moment.monotonic - before, unix_origin, started, shift: AtomicI64::new(0) }
     }
 
     /// What it showed at the start of the server.
@@ -59,8 +60,14 @@ impl Clock {
 
     /// The second it is.
     pub fn now(&self) -> Seconds {
-        let secs = monotonic() - self.origin + self.shift.load(Ordering::Relaxed);
+        let secs = (monotonic() - self.origin) / NANOS + self.shift.load(Ordering::Relaxed);
         secs.clamp(i64::from(START), i64::from(u32::MAX)) as Seconds
+    }
+
+    /// What it shows with the part of the second, for [`Clock::showing`] of the next server.
+    pub fn shown(&self) -> Duration {
+        let shift = self.shift.load(Ordering::Relaxed) * NANOS;
+        Duration::from_nanos((monotonic() - self.origin + shift).max(0) as u64)
     }
 
     /// Unix time of the second `at`.
@@ -87,14 +94,34 @@ impl Clock {
     }
 }
 
+/// One moment on the clocks of the operating system.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// Nanoseconds.
+    monotonic: i64,
+    /// Unix time.
+    pub unix: Duration,
+}
+
+impl Moment {
+    /// This one.
+    pub fn now() -> Moment {
+        Moment { monotonic: monotonic(), unix: wall_clock() }
+    }
+}
+
 /// The Unix time now, to the microsecond, for lines of a log.
 pub fn wall_clock() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 fn monotonic() -> i64 {
-    clock_gettime(ClockId::MonotonicCoarse).tv_sec
+    let time = clock_gettime(ClockId::MonotonicCoarse);
+    time.tv_sec * NANOS + time.tv_nsec
 }
+
+/// Nanoseconds in a second.
+const NANOS: i64 = 1_000_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -121,5 +148,15 @@ mod tests {
     #[test]
     fn clock_starts_at_two() {
         assert!((START..START + 2).contains(&Clock::start().now()));
+    }
+
+    #[test]
+    fn a_clock_goes_on_with_the_part_of_the_second() {
+        let now = Moment::now();
+        let then = Moment { monotonic: now.monotonic - 5 * NANOS, unix: now.unix - Duration::from_secs(5) };
+        let clock = Clock::showing(Duration::from_millis(100_900), then);
+        assert_eq!(clock.started(), 100);
+        assert!(clock.shown() >= Duration::from_millis(105_900), "{clock:?}");
+        assert!(clock.now() >= 105, "{clock:?}");
     }
 }

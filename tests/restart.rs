@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use rustix::process::Signal;
@@ -265,12 +265,14 @@ fn load_value(client: usize, n: usize, round: usize) -> Vec<u8> {
     word.as_bytes().iter().copied().cycle().take(word.len() + len).collect()
 }
 
-/// Writes and reads its own keys until told to stop, through all restarts. A value that was confirmed must be there; one
-/// whose confirmation was lost may be there instead.
-fn load(client: usize, socket: &Path, stop: &AtomicBool) -> usize {
+/// Writes and reads its own keys until told to stop, through all restarts. A value that was confirmed must be there, but
+/// for one from before a crash; one whose confirmation was lost may be there instead.
+fn load(client: usize, socket: &Path, stop: &AtomicBool, crashes: &AtomicUsize) -> usize {
     const KEYS: usize = 300;
     let mut confirmed = vec![0; KEYS];
     let mut tried = vec![0; KEYS];
+    let mut may_be_lost = vec![false; KEYS];
+    let mut crashes_seen = 0;
     let mut checked = 0;
     let mut round = 0;
     while !stop.load(Ordering::Relaxed) {
@@ -278,6 +280,11 @@ fn load(client: usize, socket: &Path, stop: &AtomicBool) -> usize {
             std::thread::yield_now();
             continue;
         };
+        let crashes_now = crashes.load(Ordering::SeqCst);
+        if crashes_now != crashes_seen {
+            may_be_lost.fill(true);
+            crashes_seen = crashes_now;
+        }
         let mut connection = Client::on(stream);
         let mut go_on = || -> std::io::Result<()> {
             while !stop.load(Ordering::Relaxed) {
@@ -290,7 +297,7 @@ fn load(client: usize, socket: &Path, stop: &AtomicBool) -> usize {
                     _ => found.as_ref() == Some(&load_value(client, n, round)),
                 };
                 assert!(
-                    fits(confirmed[n]) || fits(tried[n]),
+                    fits(confirmed[n]) || fits(tried[n]) || may_be_lost[n] && found.is_none(),
                     "{key} is none of its rounds {} {}",
                     confirmed[n],
                     tried[n]
@@ -299,6 +306,7 @@ fn load(client: usize, socket: &Path, stop: &AtomicBool) -> usize {
                 tried[n] = round;
                 connection.set(&key, 0, 0, &load_value(client, n, round))?;
                 confirmed[n] = round;
+                may_be_lost[n] = false;
             }
             Ok(())
         };
@@ -308,33 +316,140 @@ fn load(client: usize, socket: &Path, stop: &AtomicBool) -> usize {
     checked
 }
 
-#[test]
-fn restarts_under_load_lose_and_change_nothing() {
-    let server = start(directory(), &["-t", "2", "-m", "128"]);
+/// Restarts a server with three clients at work, who must never see a wrong value. `round` gets its number and how to
+/// replace the server.
+fn under_load(rounds: usize, mut round: impl FnMut(usize, Server, &AtomicUsize) -> Server) -> Server {
+    let server = start(directory(), LOADED);
     let socket = server.path("socket");
-    let stop = AtomicBool::new(false);
-    let last = std::thread::scope(|scope| {
+    let (stop, crashes) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
         let mut server = server;
         let clients: Vec<_> = (0..3)
             .map(|client| {
-                let (socket, stop) = (&socket, &stop);
-                scope.spawn(move || load(client, socket, stop))
+                let (socket, stop, crashes) = (&socket, &stop, &crashes);
+                scope.spawn(move || load(client, socket, stop, crashes))
             })
             .collect();
         let deadline = Instant::now() + PATIENCE;
-        for _ in 0..8 {
+        for number in 0..rounds {
             // Some load between two restarts.
             let mut client = Client::connect(&server);
             while client.stat("", "cmd_set").parse::<u64>().unwrap() < 400 {
                 assert!(Instant::now() < deadline && clients.iter().all(|client| !client.is_finished()));
             }
-            server = start(end(server, Signal::USR1), &["-t", "2", "-m", "128"]);
+            server = round(number, server, &crashes);
         }
         stop.store(true, Ordering::Relaxed);
         for client in clients {
             assert!(client.join().expect("no wrong value") > 0);
         }
         server
-    });
+    })
+}
+
+const LOADED: &[&str] = &["-t", "2", "-m", "128"];
+
+#[test]
+fn restarts_under_load_lose_and_change_nothing() {
+    let last = under_load(8, |_, server, _| start(end(server, Signal::USR1), LOADED));
     assert!(last.stop().contains("restored memory_file="));
+}
+
+/// Items whose flags, time to live and value follow from their number; CAS numbers are learned.
+struct Stock {
+    uniques: Vec<String>,
+}
+
+impl Stock {
+    fn fill(server: &Server) -> Stock {
+        let mut client = Client::connect(server);
+        let uniques = (0..Stock::ITEMS).map(|n| {
+            let key = format!("stock{n}");
+            client.set(&key, Stock::flags(n), Stock::exptime(n), &Stock::value(n)).unwrap();
+            client.gets(&key).unwrap().expect("there").1
+        });
+        Stock { uniques: uniques.collect() }
+    }
+
+    /// What is there is right. How many are there.
+    fn check(&self, server: &Server) -> usize {
+        let mut client = Client::connect(server);
+        let mut found = 0;
+        for (n, unique) in self.uniques.iter().enumerate() {
+            let key = format!("stock{n}");
+            let Some(item) = client.gets(&key).unwrap() else { continue };
+            assert!(item == (Stock::flags(n).to_string(), unique.clone(), Stock::value(n)), "{key} is not what it was");
+            client.send(format!("mg {key} t\r\n").as_bytes()).unwrap();
+            let left = client.line().unwrap();
+            let left: i64 = left.strip_prefix("HD t").expect("the time left").parse().unwrap();
+            let expected = i64::from(Stock::exptime(n));
+            let fits = if expected == 0 {
+                left == -1
+            } else {
+                (expected - PATIENCE.as_secs() as i64..=expected).contains(&left)
+            };
+            assert!(fits, "{key} has {left} of {expected} s left");
+            found += 1;
+        }
+        found
+    }
+
+    fn flags(n: usize) -> u32 {
+        if n.is_multiple_of(3) { 0 } else { u32::MAX - n as u32 }
+    }
+
+    fn exptime(n: usize) -> u32 {
+        if n.is_multiple_of(2) { 0 } else { 5000 + n as u32 }
+    }
+
+    fn value(n: usize) -> Vec<u8> {
+        load_value(99, n, n)
+    }
+
+    const ITEMS: usize = 1000;
+}
+
+#[test]
+fn crashes_and_damage_between_restarts_leave_nothing_wrong() {
+    use std::os::unix::fs::FileExt;
+    let mut stock = None;
+    // Bytes in use, wherever they lie: pages are taken from the start of each shard's half.
+    let flip = |path: &Path, at: u64| {
+        let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, at).unwrap();
+        file.write_all_at(&[byte[0] ^ 1], at).unwrap();
+    };
+    under_load(14, |round, server, crashes| {
+        let known = stock.take().unwrap_or_else(|| Stock::fill(&server));
+        if round % 2 == 1 {
+            crashes.fetch_add(1, Ordering::SeqCst);
+        }
+        let signal = if round % 4 == 1 { Signal::KILL } else { Signal::USR1 };
+        let directory = end(server, signal);
+        let memory = directory.path().join("memory");
+        let state = memory.with_added_extension("meta");
+        let mut settings = LOADED.to_vec();
+        match round {
+            3 => flip(&memory, (64 << 10) + 1003),
+            7 => OpenOptions::new().write(true).open(&state).unwrap().set_len(100).unwrap(),
+            11 => settings.extend(["-I", "2m"]),
+            _ => {}
+        }
+        let server = start(directory, &settings);
+        let found = known.check(&server);
+        if round % 2 == 1 {
+            assert_eq!(found, 0, "the cache starts empty in round {round}");
+            return match round {
+                11 => {
+                    crashes.fetch_add(1, Ordering::SeqCst);
+                    start(end(server, Signal::USR1), LOADED)
+                }
+                _ => server,
+            };
+        }
+        assert_eq!(found, Stock::ITEMS, "in round {round}");
+        stock = Some(known);
+        server
+    });
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::failure::Failure;
-use crate::clock::{Clock, wall_clock};
+use crate::clock::{Clock, Moment, wall_clock};
 use crate::exit_status;
 use crate::settings::Settings;
 use crate::shared::Shared;
@@ -50,10 +50,12 @@ pub(super) fn store(config: Config, file: Option<&MemoryFile>) -> Result<(Store,
         }
         return Ok((Store::new(config).map_err(no_memory)?, Clock::start()));
     };
-    match Store::restore(config.clone(), &state, wall_clock().as_secs()) {
+    // The time that taking over needs passes for the items, too.
+    let moment = Moment::now();
+    match Store::restore(config.clone(), &state, moment.unix) {
         Ok(Restored { store, now }) => {
             tell_restored(&store, path, begun.elapsed());
-            Ok((store, Clock::start_at(now)))
+            Ok((store, Clock::showing(now, moment)))
         }
         Err(refusal) => {
             tell_refused(path, &refusal);
@@ -67,7 +69,7 @@ pub(super) fn leave(file: &MemoryFile, shared: &Shared) {
     let begun = Instant::now();
     let path = file.path().display();
     let items = shared.store.totals().curr_items;
-    let Ok(state) = shared.store.save(shared.clock.now(), wall_clock().as_secs()) else {
+    let Ok(state) = shared.store.save(shared.clock.shown(), wall_clock()) else {
         log::warn!("memory_file={path} is of no use: a value was still being received; the next start is empty");
         return;
     };

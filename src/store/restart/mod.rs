@@ -12,6 +12,7 @@ mod walk;
 
 use std::sync::atomic::Ordering;
 use std::thread;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -29,8 +30,8 @@ use crate::sys::memory_file::HEADER_BYTES;
 pub struct Restored {
     /// With all items whose time is not over.
     pub store: Store,
-    /// What the clock shows now: the predecessor's, and the time since.
-    pub now: Seconds,
+    /// What the clock showed when this was called: the predecessor's, and the time since.
+    pub now: Duration,
 }
 
 /// A value is still being received; see [`Store::save`].
@@ -52,12 +53,13 @@ impl Config {
 }
 
 impl Store {
-    /// Says what a successor needs to know beside the memory file. `unix` is the Unix time. The store has ended with that:
-    /// every later operation waits for ever, so that nothing changes any more.
+    /// Says what a successor needs to know beside the memory file. `now` is the server's clock with the part of the
+    /// second, `unix` the Unix time. The store has ended with that: every later operation waits for ever, so that nothing
+    /// changes any more.
     ///
     /// # Errors
     /// When a value is being received, as its bytes are written without a lock.
-    pub fn save(&self, now: Seconds, unix: u64) -> Result<Vec<u8>, StillReceiving> {
+    pub fn save(&self, now: Duration, unix: Duration) -> Result<Vec<u8>, StillReceiving> {
         let shards: Vec<_> = self.shards().collect();
         if shards.iter().any(|shard| shard.upload_bytes > 0) {
             return Err(StillReceiving);
@@ -66,7 +68,7 @@ impl Store {
         shards.into_iter().for_each(std::mem::forget);
         let inner = &self.inner;
         let last_cas = inner.last_cas.load(Ordering::Relaxed);
-        let state = State { seconds: now, unix, last_cas, seeds: inner.seeds, shards: shards_left };
+        let state = State { clock: now, unix, last_cas, seeds: inner.seeds, shards: shards_left };
         Ok(state.encode(&inner.config))
     }
 
@@ -75,12 +77,11 @@ impl Store {
     /// # Errors
     /// When version or settings differ, or anything is not as it was left. The memory file is of no use then, and
     /// [`Store::new`] may have it.
-    pub fn restore(config: Config, state: &[u8], unix: u64) -> Result<Restored, Refusal> {
+    pub fn restore(config: Config, state: &[u8], unix: Duration) -> Result<Restored, Refusal> {
         let state = State::decode(state, &config)?;
         // A wall clock that was set back counts as no time at all.
-        let passed = u32::try_from(unix.saturating_sub(state.unix)).ok();
-        let now = passed.and_then(|passed| state.seconds.checked_add(passed));
-        let now = now.ok_or(Refusal::Damaged("its clock is of another age"))?;
+        let now = state.clock.saturating_add(unix.saturating_sub(state.unix));
+        let second = Seconds::try_from(now.as_secs()).map_err(|_| Refusal::Damaged("its clock is of another age"))?;
         if config
             .memory_file
             .as_ref()
@@ -90,7 +91,7 @@ impl Store {
         }
         let store = Store::over(config, state.seeds).map_err(|error| Refusal::Host(error.to_string()))?;
         store.inner.last_cas.store(state.last_cas, Ordering::Relaxed);
-        store.adopt(&state.shards, now)?;
+        store.adopt(&state.shards, second)?;
         Ok(Restored { store, now })
     }
 

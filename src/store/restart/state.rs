@@ -1,7 +1,7 @@
 //! What a store leaves to its successor beside its memory, and how that is written.
 //!
 //! ```text
-//! layout u32 │ seconds u32 │ Unix time u64 │ last CAS u64 │ seeds 2 × u64 │ hash of a known key u64 │ terms 5 × u64
+//! layout u32 │ clock u64 │ Unix time u64 │ last CAS u64 │ seeds 2 × u64 │ hash of a known key u64 │ terms 5 × u64
 //! each shard: flush at u32 │ pages u32 │ each page: class u8, carved u16, checksum u64
 //! checksum of all this u64
 //! ```
@@ -9,6 +9,7 @@
 
 use std::fmt;
 use std::hash::Hasher;
+use std::time::Duration;
 
 use foldhash::SharedSeed;
 use foldhash::quality::FoldHasher;
@@ -18,10 +19,10 @@ use crate::clock::Seconds;
 use crate::slab::classes::{ClassId, Classes};
 
 /// Counts up with every change to how items, pages, size classes or the state are laid out.
-const LAYOUT: u32 = 3;
+const LAYOUT: u32 = 4;
 
 /// Bytes of the state that are not pages, and of one page.
-const FIXED_BYTES: usize = 4 + 4 + 8 * (1 + 1 + 2 + 1 + TERMS.len() + 1);
+const FIXED_BYTES: usize = 4 + 8 * (1 + 1 + 1 + 2 + 1 + TERMS.len() + 1);
 const SHARD_BYTES: usize = 4 + 4;
 const PAGE_BYTES: usize = 1 + 2 + 8;
 
@@ -86,9 +87,9 @@ pub(super) struct ShardState {
 /// A whole store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct State {
-    /// The server's clock at the end, and the Unix time.
-    pub(super) seconds: Seconds,
-    pub(super) unix: u64,
+    /// The server's clock at the end, and the Unix time; both are written in milliseconds.
+    pub(super) clock: Duration,
+    pub(super) unix: Duration,
     pub(super) last_cas: u64,
     pub(super) seeds: Seeds,
     pub(super) shards: Vec<ShardState>,
@@ -104,9 +105,10 @@ impl State {
         let pages = self.shards.iter().map(|shard| shard.pages.len()).sum();
         let mut bytes = Vec::with_capacity(State::bytes_max(pages, self.shards.len()));
         bytes.extend(LAYOUT.to_le_bytes());
-        bytes.extend(self.seconds.to_le_bytes());
+        let [clock, unix] = [self.clock, self.unix].map(|time| time.as_millis() as u64);
         let hash = self.seeds.hasher().hash(KNOWN_KEY);
-        for number in [self.unix, self.last_cas, self.seeds.key, self.seeds.shared, hash].iter().chain(&terms(config)) {
+        for number in [clock, unix, self.last_cas, self.seeds.key, self.seeds.shared, hash].iter().chain(&terms(config))
+        {
             bytes.extend(number.to_le_bytes());
         }
         for shard in &self.shards {
@@ -133,8 +135,8 @@ impl State {
             Some((body, sum)) if u64::from_le_bytes(*sum) == checksum(body) => {}
             _ => return Err(Refusal::Damaged("the state's checksum differs")),
         }
-        let seconds = rest.u32()?;
-        let (unix, last_cas) = (rest.u64()?, rest.u64()?);
+        let (clock, unix) = (Duration::from_millis(rest.u64()?), Duration::from_millis(rest.u64()?));
+        let last_cas = rest.u64()?;
         let seeds = Seeds { key: rest.u64()?, shared: rest.u64()? };
         let hash = rest.u64()?;
         for (name, now) in TERMS.into_iter().zip(terms(config)) {
@@ -150,7 +152,7 @@ impl State {
         if rest.0.len() != size_of::<u64>() {
             return Err(Refusal::Damaged("the state has another length than it says"));
         }
-        Ok(State { seconds, unix, last_cas, seeds, shards })
+        Ok(State { clock, unix, last_cas, seeds, shards })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -11,8 +12,10 @@ use super::super::*;
 use super::state::{ShardState, State};
 use crate::clock::{NEVER, START};
 
-const UNIX: u64 = 1_700_000_000;
+/// Late in its second, and so is the server's clock.
+const UNIX: Duration = Duration::from_millis(1_700_000_000_900);
 const NOW: Seconds = START + 100;
+const SHOWN: Duration = Duration::from_millis(NOW as u64 * 1000 + 700);
 
 fn config(memory_bytes: u64, threads: usize) -> Config {
     let memory_file = Some(Arc::new(tempfile::tempfile().expect("a file")));
@@ -32,13 +35,14 @@ fn put(store: &Store, key: &str, client_flags: u32, expiry: Seconds, value: &[u8
 }
 
 fn save(store: &Store) -> Vec<u8> {
-    store.save(NOW, UNIX).expect("nothing is being received")
+    store.save(SHOWN, UNIX).expect("nothing is being received")
 }
 
 /// Restores it `seconds` later.
 fn restore(config: &Config, state: &[u8], seconds: u64) -> Result<Store, Refusal> {
-    let restored = Store::restore(config.clone(), state, UNIX + seconds)?;
-    assert_eq!(u64::from(restored.now), u64::from(NOW) + seconds);
+    let passed = Duration::from_secs(seconds);
+    let restored = Store::restore(config.clone(), state, UNIX + passed)?;
+    assert_eq!(restored.now, SHOWN + passed);
     verify(&restored.store);
     Ok(restored.store)
 }
@@ -133,7 +137,7 @@ fn what_was_pinned_or_half_received_leaves_nothing_behind() {
     let upload = Put { key: b"half", client_flags: 0, expiry: NEVER, mode: Mode::Set };
     let mut upload = store.upload(&upload, 300_000, NOW).expect("room");
     upload.write(&value(200_000), NOW).expect("room");
-    assert_eq!(store.save(NOW, UNIX), Err(StillReceiving));
+    assert_eq!(store.save(SHOWN, UNIX), Err(StillReceiving));
     drop(upload);
     let state = save(&store);
     // Their readers are gone with the server; here they would wait for its lock.
@@ -211,6 +215,7 @@ fn left_behind() -> (Config, Vec<u8>) {
 /// Nothing, or exactly what was left.
 fn check_right_or_empty(config: &Config, state: &[u8]) -> bool {
     let Ok(Restored { store, now }) = Store::restore(config.clone(), state, UNIX) else { return false };
+    let now = now.as_secs() as Seconds;
     verify(&store);
     for (key, expected) in [("small", b"value".to_vec()), ("flags", b"value".to_vec()), ("large", value(100_000))] {
         assert_eq!(get_at(&store, key.as_bytes(), now), Some(expected), "{key}");
@@ -300,6 +305,7 @@ proptest! {
         }
         let state = forge(&config, &state);
         if let Ok(Restored { store, now }) = Store::restore(config.clone(), &state, UNIX) {
+            let now = now.as_secs() as Seconds;
             verify(&store);
             for key in ["small", "flags", "large", "gone"] {
                 let _ = get_at(&store, key.as_bytes(), now);

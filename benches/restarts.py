@@ -3,11 +3,11 @@
 
     benches/restarts.py target/release/larder --items 5000000 --rounds 50
 
-Keeps a server on a memory file (`-e`), filled with items whose value, flags and CAS number are known, and stops it again
-and again: by SIGUSR1 and by SIGKILL in turn, while one client overwrites and another reads. After a graceful stop every
-item has to be there with the last value that was acknowledged; after a crash what is there has to be right, if anything
-is. Now and then a byte of the file is changed, or the file cut, between a graceful stop and the next start. Exit status 1
-means that something was wrong.
+Keeps a server on a memory file (`-e`), filled with items whose value, flags, CAS number and time to live are known, and
+stops it again and again: by SIGUSR1 or by SIGKILL, while one client overwrites and another reads. After a graceful stop
+every item has to be there with the last value that was acknowledged, unless its time is over; after a crash what is there
+has to be right, if anything is. Now and then a byte of the file is changed, the file cut, or another setting given,
+between a graceful stop and the next start. Exit status 1 means that something was wrong.
 """
 
 import argparse
@@ -38,11 +38,16 @@ def value(n):
     return b"%d:%d:%s" % (n, n * 2654435761 % 4294967296, b"v" * (n % 90))
 
 
+def life(n):
+    """Seconds; 0 is for ever."""
+    return 1_000_000 if n % 11 == 0 else 0
+
+
 def fill(port, items):
     link = connect(port)
     for start in range(0, items, BATCH):
         batch = [(n, value(n)) for n in range(start, min(start + BATCH, items))]
-        link.sendall(b"".join(b"set item:%d %d 0 %d noreply\r\n%s\r\n" % (n, n % 7, len(v), v) for n, v in batch))
+        link.sendall(b"".join(b"set item:%d %d %d %d noreply\r\n%s\r\n" % (n, n % 7, life(n), len(v), v) for n, v in batch))
     link.sendall(b"mn\r\n")
     assert link.recv(100) == b"MN\r\n"
 
@@ -117,6 +122,49 @@ class Writer(threading.Thread):
             return
 
 
+class Reader(threading.Thread):
+    """Reads items that nobody overwrites until the server is gone."""
+
+    def __init__(self, port, items):
+        super().__init__(daemon=True)
+        self.port, self.items, self.wrong, self.read = port, items, None, 0
+
+    def run(self):
+        dice = random.Random()
+        try:
+            while not self.wrong:
+                check_all(self.port, self.items, [dice.randrange(self.items) for _ in range(100)])
+                self.read += 100
+        except OSError:
+            return
+        except Wrong as wrong:
+            # A connection that ends in the middle of a reply is the server's end.
+            self.wrong = None if "closed" in str(wrong) else wrong
+
+
+BRIEF_KEYS = 200
+BRIEF_SECS = 2
+
+
+def store_brief(port, number):
+    """Items that are over soon. When they are, for sure."""
+    link = connect(port)
+    for n in range(BRIEF_KEYS):
+        link.sendall(b"set brief:%d:%d 0 %d 5 noreply\r\nbrief\r\n" % (number, n, BRIEF_SECS))
+    link.sendall(b"mn\r\n")
+    assert link.recv(100) == b"MN\r\n"
+    return time.monotonic() + BRIEF_SECS + 1
+
+
+def check_brief(port, number, over):
+    time.sleep(max(0, over - time.monotonic()))
+    link = connect(port)
+    for n in range(BRIEF_KEYS):
+        link.sendall(b"get brief:%d:%d\r\n" % (number, n))
+        if read_exactly(link, 5) != b"END\r\n":
+            raise Wrong(f"brief:{number}:{n} outlived its time")
+
+
 def check_writer(port, known, must):
     link = connect(port)
     file = link.makefile("rb")
@@ -135,14 +183,24 @@ def check_writer(port, known, must):
     return found
 
 
-def cas_numbers(port, numbers):
+def marks_of(port, numbers):
+    """CAS number and flags of these items, and when their time is over."""
     link = connect(port)
     file = link.makefile("rb")
     answers = []
     for n in numbers:
-        link.sendall(b"mg item:%d c t f\r\n" % n)
-        answers.append(file.readline())
+        link.sendall(b"mg item:%d c f t\r\n" % n)
+        head, cas, flags, left = file.readline().split()
+        left = int(left[1:])
+        answers.append((head, cas, flags, None if left == -1 else time.monotonic() + left))
     return answers
+
+
+def check_marks(port, numbers, marks):
+    for n, was, now in zip(numbers, marks, marks_of(port, numbers)):
+        same_end = was[3] == now[3] or None not in (was[3], now[3]) and abs(was[3] - now[3]) <= 2
+        if was[:3] != now[:3] or not same_end or (now[3] is None) != (life(n) == 0):
+            raise Wrong(f"item {n} was {was} and is {now}")
 
 
 def main():
@@ -154,7 +212,7 @@ def main():
     arguments = parser.parse_args()
     items, dice = arguments.items, random.Random(5)
     memory_mb = max(256, items * 200 >> 20)
-    figures = {"graceful": 0, "crashes": 0, "damaged": 0, "harmless": 0, "kept_after_crash": 0}
+    figures = {"graceful": 0, "crashes": 0, "damaged": 0, "harmless": 0, "other_settings": 0, "kept_after_crash": 0, "read_meanwhile": 0}
     stops, restores = [], []
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         path, log = os.path.join(folder, "memory"), os.path.join(folder, "log")
@@ -164,9 +222,9 @@ def main():
         words = [arguments.server, "-l", "127.0.0.1", "-p", str(port), "-t", "2", "-m", str(memory_mb), "-e", path]
         words += ["-u", "root"] if os.geteuid() == 0 else []
 
-        def start():
+        def start(more=()):
             begun = time.monotonic()
-            server = subprocess.Popen(words, stderr=open(log, "wb"), env={**os.environ, "RUST_LOG": "info"})
+            server = subprocess.Popen([*words, *more], stderr=open(log, "wb"), env={**os.environ, "RUST_LOG": "info"})
             while True:
                 try:
                     # It takes connections at once, and serves them when the cache is restored.
@@ -187,17 +245,25 @@ def main():
                     fill(port, items)
                     is_full, known = True, {}
                     probes = [dice.randrange(items) for _ in range(1000)]
-                    marks = cas_numbers(port, probes)
+                    marks = marks_of(port, probes)
                 writer = Writer(port, known)
+                reader = Reader(port, items)
+                over = store_brief(port, number)
                 writer.start()
+                reader.start()
                 time.sleep(dice.random() * 0.5)
-                graceful = number % 2 == 0
+                graceful = dice.random() < 0.6
                 begun = time.monotonic()
                 server.send_signal(signal.SIGUSR1 if graceful else signal.SIGKILL)
                 server.wait()
                 stops.append(time.monotonic() - begun) if graceful else None
                 writer.join()
-                damage = graceful and number % 10 == 4
+                reader.join()
+                if reader.wrong:
+                    raise reader.wrong
+                figures["read_meanwhile"] += reader.read
+                what = dice.random() if graceful else 1
+                damage, other_settings = what < 0.25, 0.25 <= what < 0.35
                 if damage:
                     target = dice.choice([path, path + ".meta"])
                     with open(target, "r+b") as file:
@@ -210,9 +276,10 @@ def main():
                             byte = file.read(1)
                             file.seek(at)
                             file.write(bytes([byte[0] ^ 0x10]))
-                server, took = start()
+                server, took = start(["-C"] if other_settings else [])
                 words_of_start = open(log).read()
-                if graceful and not damage:
+                check_brief(port, number, over)
+                if graceful and not damage and not other_settings:
                     figures["graceful"] += 1
                     restored = re.search(r"items_per_second=(\d+)", words_of_start)
                     if not restored:
@@ -221,23 +288,31 @@ def main():
                     numbers = range(items) if number % 10 == 0 else range(dice.randrange(10), items, 10)
                     check_all(port, items, numbers)
                     check_writer(port, known, True)
-                    if cas_numbers(port, probes) != marks:
-                        raise Wrong("CAS numbers, flags or times have changed")
+                    check_marks(port, probes, marks)
                 elif damage and "empty" not in words_of_start:
                     # The byte was one that no item uses.
                     figures["harmless"] += 1
-                    check_all(port, items, range(dice.randrange(10), items, 10))
+                    check_all(port, items, range(items))
                     check_writer(port, known, True)
+                    check_marks(port, probes, marks)
                 else:
-                    figures["damaged" if damage else "crashes"] += 1
+                    figures["damaged" if damage else "other_settings" if other_settings else "crashes"] += 1
                     kept = check_any(port, range(dice.randrange(1000), items, 1000)) + check_writer(port, known, False)
                     figures["kept_after_crash"] += kept
                     if "empty" not in words_of_start:
                         raise Wrong(f"an empty start does not say why: {words_of_start}")
                     is_full = False
-                print(f"round {number}: {'SIGUSR1' if graceful else 'SIGKILL'}{' and damage' if damage else ''} start {took:.2f} s", flush=True)
+                if other_settings:
+                    # And back: what lies in the file now is of another kind.
+                    server.send_signal(signal.SIGUSR1)
+                    server.wait()
+                    server, _ = start()
+                    if "empty" not in open(log).read():
+                        raise Wrong("items of another kind were taken over")
+                extra = " and damage" if damage else " and -C" if other_settings else ""
+                print(f"round {number}: {'SIGUSR1' if graceful else 'SIGKILL'}{extra} start {took:.2f} s", flush=True)
         except Wrong as wrong:
-            print(f"WRONG: {wrong}")
+            print(f"WRONG in round {number}: {wrong}")
             return 1
         finally:
             server.kill()

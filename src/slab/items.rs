@@ -9,7 +9,6 @@
 //! free   0 next free chunk of the page u16 │ 13 state u8 = 0
 //! ```
 //! Item and piece share the place of the state byte, so that a walk over a page can tell what each chunk is.
-//! The value keeps its CRLF so that a reply is sent as one slice.
 
 use super::arena::Arena;
 use super::classes::{CHUNK_MAX, GRANULE, PAGE};

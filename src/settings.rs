@@ -178,6 +178,8 @@ pub struct Settings {
     pub slab_chunk_max_bytes: u32,
     /// `-e`: file for the items' memory.
     pub memory_file: Option<PathBuf>,
+    /// `--memory-fd`: the items' memory is left to the service manager over a restart.
+    pub memory_fd: bool,
 
     /// `-A`: the `shutdown` command works.
     pub shutdown_command: bool,
@@ -306,6 +308,7 @@ impl Default for Settings {
             chunk_size_min: 48,
             slab_chunk_max_bytes: 512 << 10,
             memory_file: None,
+            memory_fd: false,
             shutdown_command: false,
             flush_all: true,
             dumping: true,

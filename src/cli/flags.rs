@@ -6,7 +6,7 @@ use super::Exit;
 use super::row::Group::{About, Logins, Memory, Network, Process, Requests};
 use super::row::Row;
 use super::word::Word;
-use super::{help, license_page, listen, options, version_line};
+use super::{config, help, license_page, listen, options, version_line};
 use crate::auth::access_list::network;
 use crate::auth::sasl::Mechanism;
 use crate::settings::ProtocolChoice;
@@ -263,6 +263,13 @@ pub(super) static FLAGS: &[Row] = &[
         "keep items in this file, best on a tmpfs such as /dev/shm, so that they outlive a graceful restart",
     )
     .value("file", "", |draft, word| word.path().map(|path| draft.settings.memory_file = Some(path))),
+    Row::long(
+        "memory-fd",
+        Memory,
+        "leave items to the service manager over a restart, in memory without a file: needs systemd and \
+         FileDescriptorStoreMax=2",
+    )
+    .switch(|draft| draft.settings.memory_fd = true),
     Row::flag('f', "slab-growth-factor", Memory, "ratio between the sizes of neighbouring slab classes; above 1")
         .value("num", "1.25", |draft, word| {
             word.fraction(1.0, f64::MAX).map(|factor| draft.settings.growth_factor = factor)
@@ -308,6 +315,13 @@ pub(super) static FLAGS: &[Row] = &[
     Row::flag('o', "extended", Process, "list of options with commas between them; may be repeated")
         .value("list", "", |draft, word| options::read(draft, word.text()?))
         .wrong_value_exits_1(),
+    Row::long(
+        "config",
+        Process,
+        "read flags from this file, one in a line, as from Debian's memcached.conf; # begins a comment, -d and logfile are \
+         passed over",
+    )
+    .value("file", "", config::read),
     Row::flag('h', "help", About, "print this page and exit").page(help::page),
     Row::flag('i', "license", About, "print the license and exit").page(license_page),
     Row::flag('V', "version", About, "print the version and exit").page(version_line),
@@ -440,6 +454,7 @@ mod tests {
             ("-L", |s| s.large_pages = true),
             ("-k", |s| s.lock_memory = true),
             ("-e f", |s| s.memory_file = Some(PathBuf::from("f"))),
+            ("--memory-fd", |s| s.memory_fd = true),
             ("-f 1.01", |s| s.growth_factor = 1.01),
             ("-n 1", |s| s.chunk_size_min = 1),
             ("-t 1", |s| s.threads = 1),

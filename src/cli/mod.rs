@@ -4,8 +4,8 @@
 //! renderings of the same rows, so none of them can promise what the parser does not do. The steps:
 //! `arguments` (clap) turns words into rows with values, each row writes into a `Draft`, `rules` judges the whole.
 //!
-//! Everything here runs once, before the first thread starts. It opens nothing: whether a port is free or a user
-//! exists is found out by the server.
+//! Everything here runs once, before the first thread starts. It opens nothing but the file of `--config`: whether a port
+//! is free or a user exists is found out by the server.
 
 pub mod flags_page;
 pub mod help;
@@ -13,6 +13,7 @@ pub mod logging;
 pub mod man;
 
 mod arguments;
+mod config;
 mod draft;
 mod flags;
 mod listen;

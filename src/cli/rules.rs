@@ -76,6 +76,7 @@ const RULES: &[Rule] = &[
     users_are_asked_over_tcp,
     mechanisms_have_users,
     unix_flags_have_a_unix_socket,
+    memory_is_left_in_one_place,
     tls_has_a_port,
     tls_has_a_certificate,
     verified_clients_have_authorities,
@@ -163,6 +164,16 @@ fn unix_flags_have_a_unix_socket(draft: &Draft) -> Result<(), String> {
         Some(flag) if draft.settings.unix_socket.is_none() => Err(format!("{flag} needs a Unix socket; give -s")),
         _ => Ok(()),
     }
+}
+
+fn memory_is_left_in_one_place(draft: &Draft) -> Result<(), String> {
+    let settings = &draft.settings;
+    allow(!settings.memory_fd || settings.memory_file.is_none(), || {
+        "--memory-fd does not go with -e; take one of them away".to_owned()
+    })?;
+    allow(!settings.memory_fd || !settings.large_pages, || {
+        "--memory-fd does not go with -L; take one of them away".to_owned()
+    })
 }
 
 fn tls_has_a_port(draft: &Draft) -> Result<(), String> {
@@ -314,6 +325,8 @@ mod tests {
             ("--unix-peer-credentials --users f", "--unix-peer-credentials needs a Unix socket"),
             ("--unix-owner app", "--unix-owner needs a Unix socket"),
             ("--unix-owner app: -s f", "--unix-owner \"app:\" is no owner"),
+            ("--memory-fd -L", "--memory-fd does not go with -L"),
+            ("--memory-fd -e f", "--memory-fd does not go with -e"),
             ("-Z -p 0", "-Z needs a TCP port"),
             ("-Z", "-Z needs a certificate"),
             ("-o ssl_verify_mode=1", "-o ssl_verify_mode=1 needs authorities"),

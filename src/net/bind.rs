@@ -101,8 +101,23 @@ fn port_of(socket: &Socket) -> io::Result<u16> {
     address.map(|address| address.port()).ok_or_else(|| ErrorKind::AddrNotAvailable.into())
 }
 
-/// One listening socket, non-blocking. Keepalive, `TCP_NODELAY` and the bound on unsent bytes pass to the sockets
-/// accepted from it, which saves calls for each connection.
+/// Keepalive, `TCP_NODELAY` and the bound on unsent bytes pass from a listening socket to those accepted from it, which
+/// saves calls for each connection.
+pub(super) fn tune_listener(socket: &Socket) -> io::Result<()> {
+    socket.set_keepalive(true)?;
+    socket.set_tcp_nodelay(true)?;
+    // Kernels that do not know it have no such bound, and are served all the same.
+    let _ = socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
+    Ok(())
+}
+
+/// Room for large replies in a UDP socket.
+pub(super) fn tune_udp(socket: &Socket) -> io::Result<()> {
+    // The kernel grants what its limit allows (net.core.wmem_max).
+    socket.set_send_buffer_size(UDP_SEND_BUFFER_BYTES)
+}
+
+/// One listening socket, non-blocking.
 fn listen(address: SocketAddr, backlog: i32) -> io::Result<Socket> {
     let kind = Type::STREAM.nonblocking().cloexec();
     let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
@@ -110,10 +125,7 @@ fn listen(address: SocketAddr, backlog: i32) -> io::Result<Socket> {
         socket.set_only_v6(true)?;
     }
     socket.set_reuse_address(true)?;
-    socket.set_keepalive(true)?;
-    socket.set_tcp_nodelay(true)?;
-    // Kernels that do not know it have no such bound, and are served all the same.
-    let _ = socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
+    tune_listener(&socket)?;
     socket.bind(&address.into())?;
     socket.listen(backlog)?;
     Ok(socket)
@@ -127,8 +139,7 @@ fn receive(address: SocketAddr) -> io::Result<Socket> {
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    // The kernel grants what its limit allows (net.core.wmem_max).
-    socket.set_send_buffer_size(UDP_SEND_BUFFER_BYTES)?;
+    tune_udp(&socket)?;
     socket.bind(&address.into())?;
     Ok(socket)
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use mio::{Registry, Token, Waker};
 use parking_lot::Mutex;
@@ -52,12 +53,14 @@ pub enum Message {
 pub struct Mailbox<M = Message> {
     queue: Mutex<Vec<M>>,
     waker: Waker,
+    /// How often the thread has looked.
+    looks: AtomicU64,
 }
 
 impl<M> Mailbox<M> {
     /// A mailbox whose arrivals wake the poll of `registry` with `token`.
     pub fn new(registry: &Registry, token: Token) -> io::Result<Mailbox<M>> {
-        Ok(Mailbox { queue: Mutex::new(Vec::new()), waker: Waker::new(registry, token)? })
+        Ok(Mailbox { queue: Mutex::new(Vec::new()), waker: Waker::new(registry, token)?, looks: AtomicU64::new(0) })
     }
 
     /// Leaves a message. A wake-up is sent only for the first one of a batch.
@@ -81,8 +84,14 @@ impl<M> Mailbox<M> {
         self.waker.wake()
     }
 
+    /// How often the thread has taken its messages: whoever wakes it sees by this that it lives.
+    pub fn looks(&self) -> u64 {
+        self.looks.load(Ordering::Acquire)
+    }
+
     /// Takes all messages.
     pub fn take(&self) -> Vec<M> {
+        self.looks.fetch_add(1, Ordering::Release);
         std::mem::take(&mut *self.queue.lock())
     }
 }

@@ -12,6 +12,7 @@ pub mod listen;
 pub mod listen_spec;
 pub mod lobby;
 pub mod mailbox;
+pub mod passed;
 pub mod port_file;
 mod proxy_header;
 pub mod roster;

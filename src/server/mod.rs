@@ -1,6 +1,7 @@
 //! Server assembly: from settings to a running server, and from a signal to a clean end.
 //!
 //! The order of the start, and why:
+//! 0. what was passed is taken over (sockets of systemd, the memory it kept), while nothing else is open;
 //! 1. limits, while the process may still raise them;
 //! 2. the user is looked up, and ports are bound while they may be below 1024 and the terminal sees the errors; a Unix
 //!    socket that is to be given away is made while it may be;
@@ -9,12 +10,15 @@
 //! 5. signals, items of the last server (`-e`), then threads: workers first, then the accept thread;
 //! 6. port file and pid file: when they exist, the server serves;
 //! 7. the launching process of `-d` is let go with exit status 0;
-//! 8. system calls that only the start needs are given up (`-o drop_privileges`), by all threads at once.
+//! 8. system calls that only the start needs are given up (`-o drop_privileges`), by all threads at once;
+//! 9. the service manager hears that the server serves.
 
 mod failure;
 mod logins;
 mod memory;
 mod privileges;
+mod pulse;
+mod service;
 mod signals;
 mod threads;
 
@@ -26,6 +30,8 @@ use std::time::Duration;
 
 pub use failure::Failure;
 
+use memory::Keeper;
+use service::{Reports, Service};
 use signals::{Signals, Wish};
 use threads::{Ending, Threads};
 
@@ -33,6 +39,7 @@ use crate::auth::access_list::Access;
 use crate::exit_status;
 use crate::net::listen::{self, ListenSocket, Listener, UdpListener};
 use crate::net::listen_spec::ListenTls;
+use crate::net::passed;
 use crate::net::port_file;
 use crate::net::udp;
 use crate::net::unix_socket::{self, SocketFile};
@@ -40,7 +47,7 @@ use crate::settings::{Settings, TlsSettings};
 use crate::shared::{Doors, Shared};
 use crate::sys::daemon::{self, Daemon, Keep};
 use crate::sys::huge_pages;
-use crate::sys::memory_file::MemoryFile;
+use crate::sys::inherited::{self, Inherited};
 use crate::sys::owner::OwnerNames;
 use crate::sys::pid_file::{self, AtExit, PidFile};
 use crate::tls::Tls;
@@ -65,13 +72,21 @@ struct Running {
     threads: Threads,
     shared: Arc<Shared>,
     signals: Signals,
-    memory_file: Option<MemoryFile>,
+    keeper: Option<Keeper>,
+    service: Service,
+    reports: Option<Reports>,
     /// Removed when dropped, as the next one.
     unix_socket: Option<SocketFile>,
     pid_file: Option<PidFile>,
 }
 
 fn start(settings: Settings) -> Result<Running, Failure> {
+    // First, while no descriptor is ours.
+    let mut passed = inherited::take().map_err(|error| {
+        Failure::new(exit_status::OS_ERROR, format_args!("what was passed cannot be used: {error}"))
+    })?;
+    let left = memory::take_left(&mut passed);
+    let service = Service::find();
     if settings.large_pages && !huge_pages::are_available() {
         return Err(Failure::new(
             exit_status::FAILURE,
@@ -80,8 +95,10 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     }
     privileges::raise_limits(&settings)?;
     let user = privileges::user_to_become(&settings)?;
-    let (mut listeners, udp_listeners) = bind_network(&settings)?;
-    let gives_away = settings.unix_owner.is_some();
+    let are_passed = !passed.is_empty();
+    let (mut listeners, udp_listeners) =
+        if are_passed { serve_passed(passed, &settings)? } else { bind_network(&settings)? };
+    let gives_away = settings.unix_owner.is_some() && !are_passed;
     let mut unix_socket = if gives_away { bind_unix(&settings, &mut listeners)? } else { None };
     let daemon = fork_if_asked(&settings)?;
     privileges::drop_to(user.as_ref(), &settings)?;
@@ -89,16 +106,19 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     if settings.lock_memory {
         privileges::lock_memory();
     }
-    if !gives_away {
+    if !gives_away && !are_passed {
         unix_socket = bind_unix(&settings, &mut listeners)?;
     }
     if listeners.is_empty() && udp_listeners.is_empty() {
         // As in memcached it serves all the same.
         log::warn!("nobody can connect: -p 0 takes the only listener away; pass -p, -U or -s");
     }
-    let memory_file = memory::open(&settings)?;
+    let mut keeper = memory::open(&settings, left, &service)?;
     let authority = logins::authority(&settings)?;
     let access = access(&settings)?;
+    if authority.is_some() && !udp_listeners.is_empty() {
+        return Err(Failure::new(exit_status::USAGE, "logins do not go with UDP; pass no UDP socket"));
+    }
     let tls = tls(&settings, &listeners, &udp_listeners)?;
     if authority.is_some() || tls.is_some() {
         privileges::hide_memory(&settings);
@@ -112,7 +132,7 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     let tcp_addresses: Vec<_> = listeners.iter().filter_map(Listener::tcp_address).collect();
     let udp_addresses: Vec<_> = udp_listeners.iter().map(|listener| listener.address).collect();
     let doors = Doors { access, tls, authority };
-    let shared = Shared::with_store(settings, doors, |config| memory::store(config, memory_file.as_ref()))?;
+    let shared = Shared::with_store(settings, doors, |config| memory::store(config, &mut keeper, &service))?;
     let shared = Arc::new(shared);
     let threads = Threads::start(listeners, udp_listeners, &shared)
         .map_err(|error| Failure::new(exit_status::FAILURE, format_args!("cannot start threads: {error}; lower -t")))?;
@@ -130,7 +150,11 @@ fn start(settings: Settings) -> Result<Running, Failure> {
         })?;
     }
     privileges::confine(settings)?;
-    Ok(Running { threads, shared, signals, memory_file, unix_socket, pid_file })
+    service.ready(&shared);
+    let reports = service
+        .report(Arc::clone(&shared), threads.mailboxes())
+        .map_err(|error| Failure::new(exit_status::FAILURE, format_args!("cannot start a thread: {error}")))?;
+    Ok(Running { threads, shared, signals, keeper, service, reports, unix_socket, pid_file })
 }
 
 impl Running {
@@ -155,18 +179,24 @@ impl Running {
         let signal = loop {
             match self.signals.wait() {
                 Wish::Stop(signal) => break signal,
-                Wish::Reload => self.reload(),
+                Wish::Reload => {
+                    self.service.reloading();
+                    self.reload();
+                    self.service.ready(&self.shared);
+                }
             }
         };
         log::info!("stopping gracefully signal={signal}");
+        self.service.stopping();
+        drop(self.reports.take());
         // While the listener is still open: its inode's number cannot have passed to another server's socket yet.
         drop(self.unix_socket.take());
         match self.threads.stop(STOP_TIME_MAX) {
             Ending::Complete => log::info!("stopped"),
             Ending::TimedOut => log::warn!("stopped with replies unsent: their readers were too slow"),
         }
-        if let Some(file) = &self.memory_file {
-            memory::leave(file, &self.shared);
+        if let Some(keeper) = &self.keeper {
+            memory::leave(keeper, &self.shared, &self.service);
         }
         drop(self.pid_file);
         0
@@ -208,6 +238,15 @@ fn bind_network(settings: &Settings) -> Result<(Vec<Listener>, Vec<UdpListener>)
     let refused = |error| Failure::new(exit_status::OS_ERROR, error);
     let tcp = listen::bind_network(settings).map_err(refused)?;
     Ok((tcp, listen::bind_udp(settings).map_err(refused)?))
+}
+
+/// Sockets of the service manager, in the place of those that the flags ask for.
+fn serve_passed(passed: Vec<Inherited>, settings: &Settings) -> Result<(Vec<Listener>, Vec<UdpListener>), Failure> {
+    let is_asked = !settings.listen.is_empty() || settings.unix_socket.is_some();
+    if is_asked || settings.tcp_port != DEFAULT_PORT || settings.udp_port != 0 {
+        log::warn!("-l, -p, -U and -s open nothing: the service manager has passed sockets");
+    }
+    passed::listeners(passed, settings).map_err(|error| Failure::new(exit_status::OS_ERROR, error))
 }
 
 fn bind_unix(settings: &Settings, listeners: &mut Vec<Listener>) -> Result<Option<SocketFile>, Failure> {
@@ -265,6 +304,9 @@ fn summary(listeners: &[Listener], udp: &[UdpListener], settings: &Settings) -> 
         settings.conn_limit
     )
 }
+
+/// The TCP port that nobody had to ask for.
+const DEFAULT_PORT: i32 = 11211;
 
 /// How long a stop may take: replies to readers that are slower are cut off.
 const STOP_TIME_MAX: Duration = Duration::from_millis(1500);

@@ -99,7 +99,7 @@ pub(super) fn confine(settings: &Settings) -> Result<(), Failure> {
     let needs = Needs {
         user_database: settings.unix_peer_credentials,
         removes_files: settings.unix_socket.is_some() || settings.pid_file.is_some() || settings.memory_file.is_some(),
-        memory_file: settings.memory_file.is_some(),
+        memory_file: settings.memory_file.is_some() || settings.memory_fd,
     };
     sandbox::confine(needs)
         .map_err(|error| Failure::new(exit_status::OS_ERROR, format_args!("-o drop_privileges: {error}; go without")))

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::net::acceptor::Acceptor;
 use crate::net::listen::{Listener, UdpListener};
-use crate::net::mailbox::Message;
+use crate::net::mailbox::{Mailbox, Message};
 use crate::net::watchers::WatchThread;
 use crate::net::worker::Worker;
 use crate::shared::Shared;
@@ -54,6 +54,11 @@ impl Threads {
         let maintenance = start_maintenance(Arc::clone(shared))?;
         let files = watch_files(Arc::clone(shared))?;
         Ok(Threads { acceptor, workers, watch, maintenance, files })
+    }
+
+    /// Where to wake the workers.
+    pub(super) fn mailboxes(&self) -> Vec<Arc<Mailbox>> {
+        self.workers.iter().map(|worker| Arc::clone(&worker.mailbox)).collect()
     }
 
     /// Closes the listeners, lets each worker finish, and waits for them until `bound` is over.

@@ -3,8 +3,11 @@
 
 pub mod daemon;
 pub mod huge_pages;
+pub mod inherited;
 pub mod limits;
+pub mod memory_fd;
 pub mod memory_file;
+pub mod notify;
 pub mod owner;
 pub mod peer;
 pub mod pid_file;

@@ -27,6 +27,7 @@
 //! * [`net`]: listeners, the accept thread, workers. The only user of mio.
 //! * [`passwd`]: `larder-passwd`, which edits users files. It knows [`auth`] and nothing else.
 //! * [`cli`]: flags as rows of data, and the pages made from them.
+//! * [`admin`]: metrics, health and a page to look at, over HTTP.
 //! * [`server`]: assembly: start, signals, stop.
 //!
 //! A few plain tables (`net::listen_spec`, `net::roster`) are named from above and below; `docs/architecture.md` lists
@@ -36,6 +37,7 @@
 /// it, and libmemcached refuses a major version of 0. Our own is in `-V` and `-h`.
 pub const MEMCACHED_VERSION: &str = "1.6.45";
 
+pub mod admin;
 pub mod auth;
 pub mod bytes;
 pub mod cli;

@@ -3,6 +3,7 @@
 //! This is plain data, filled by `cli` and never changed afterwards. What an administrator may change while the
 //! server runs (verbosity, the memory limit, ...) lives in `crate::shared`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
@@ -97,6 +98,18 @@ impl Default for TlsSettings {
 /// Where `slab_automove` stands.
 pub type AutomoveLevel = u8;
 
+/// Connections at the admin port at once.
+pub const ADMIN_CONNECTIONS_MAX: usize = 64;
+
+/// Where the admin port is (`--admin`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AdminAddress {
+    /// A TCP port; 0 = any free one.
+    Tcp(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
 /// The whole configuration of one server.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -106,6 +119,10 @@ pub struct Settings {
     pub udp_port: i32,
     /// `--unbounded-udp-replies`: on a network, too.
     pub unbounded_udp_replies: bool,
+    /// `--admin`: where metrics, health and a page are served, if anywhere.
+    pub admin: Option<AdminAddress>,
+    /// `--admin-token-file`: what holds the token that opens it.
+    pub admin_token_file: Option<PathBuf>,
     /// `-l`: the entries in the order given, repeated ones once. Empty = loopback only.
     pub listen: Vec<ListenSpec>,
     /// `-l` as it was given, joined with commas, for `stats settings`. Empty = not given.
@@ -263,7 +280,8 @@ impl Settings {
     pub fn descriptors(&self) -> u64 {
         const FIXED: u64 = 64;
         const PER_THREAD: u64 = 4;
-        u64::from(self.conn_limit) + FIXED + PER_THREAD * self.threads as u64
+        let admin = if self.admin.is_some() { ADMIN_CONNECTIONS_MAX as u64 } else { 0 };
+        u64::from(self.conn_limit) + FIXED + admin + PER_THREAD * self.threads as u64
     }
 }
 
@@ -273,6 +291,8 @@ impl Default for Settings {
             tcp_port: 11211,
             udp_port: 0,
             unbounded_udp_replies: false,
+            admin: None,
+            admin_token_file: None,
             listen: Vec::new(),
             listen_text: String::new(),
             unix_socket: None,

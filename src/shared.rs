@@ -17,6 +17,7 @@ use crate::net::limits::Limits;
 use crate::net::roster::Roster;
 use crate::settings::Settings;
 use crate::stats::counters::WorkerCounters;
+use crate::stats::latency::Latency;
 use crate::stats::prefixes::Prefixes;
 use crate::store::{Config, Store, Sweep};
 use crate::tls::Tls;
@@ -103,6 +104,8 @@ pub struct Shared {
     pub clock: Clock,
     /// One set per worker.
     pub counters: Box<[CachePadded<WorkerCounters>]>,
+    /// How long batches took: one for each worker.
+    pub latency: Box<[CachePadded<Latency>]>,
     /// What the workers had counted, all together, at the last `stats reset`.
     pub reset_baseline: Mutex<[u64; WorkerCounters::FIELDS.len()]>,
     /// Connection counts.
@@ -175,6 +178,7 @@ impl Shared {
             store,
             clock,
             counters: (0..settings.threads).map(|_| CachePadded::default()).collect(),
+            latency: (0..settings.threads).map(|_| CachePadded::default()).collect(),
             reset_baseline: Mutex::new([0; WorkerCounters::FIELDS.len()]),
             connections: Connections { accepting: AtomicBool::new(true), ..Connections::default() },
             kept_bytes: AtomicU64::new(0),

@@ -25,6 +25,7 @@ const ORDER: &[&str] = &[
     "conn",
     "net",
     "cli",
+    "admin",
     "server",
 ];
 

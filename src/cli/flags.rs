@@ -6,7 +6,7 @@ use super::Exit;
 use super::row::Group::{About, Logins, Memory, Network, Process, Requests};
 use super::row::Row;
 use super::word::Word;
-use super::{config, help, license_page, listen, options, version_line};
+use super::{admin, config, help, license_page, listen, options, version_line};
 use crate::auth::access_list::network;
 use crate::auth::sasl::Mechanism;
 use crate::settings::ProtocolChoice;
@@ -103,6 +103,20 @@ pub(super) static FLAGS: &[Row] = &[
     .value("num", "0", |draft, word| {
         word.number(0..=CONNECTION_RATE_MAX).map(|rate| draft.settings.max_connection_rate = rate)
     }),
+    Row::long(
+        "admin",
+        Network,
+        "serve metrics for Prometheus, health and a page with charts over HTTP here: an address of this machine with a \
+         port, such as 127.0.0.1:9150, or the path of a Unix socket, which has the permissions of -a",
+    )
+    .value("addr", "", |draft, word| admin::address(word).map(|address| draft.settings.admin = Some(address))),
+    Row::long(
+        "admin-token-file",
+        Network,
+        "whoever asks the admin port for data has to show the bearer token in this file. With it --admin may be any \
+         address",
+    )
+    .value("file", "", |draft, word| word.path().map(|path| draft.settings.admin_token_file = Some(path))),
     Row::flag('b', "listen-backlog", Network, "connections the kernel keeps waiting for accept").value(
         "num",
         "1024",
@@ -354,7 +368,7 @@ mod tests {
     use super::*;
     use crate::cli::row::{Effect, Name, Takes};
     use crate::cli::{parse, read, words};
-    use crate::settings::Settings;
+    use crate::settings::{AdminAddress, Settings};
 
     #[test]
     fn every_flag_of_memcached_is_here_once() {
@@ -410,6 +424,14 @@ mod tests {
             ("-c 2147483647", |s| s.conn_limit = i32::MAX as u32),
             ("--max-connections-per-address 2147483647", |s| s.max_connections_per_address = i32::MAX as u32),
             ("--max-connection-rate 1000000", |s| s.max_connection_rate = 1_000_000),
+            ("--admin 127.0.0.1:9150", |s| {
+                s.admin = Some(AdminAddress::Tcp("127.0.0.1:9150".parse().unwrap()));
+            }),
+            ("--admin /a/b", |s| s.admin = Some(AdminAddress::Unix(PathBuf::from("/a/b")))),
+            ("--admin-token-file f --admin [::]:0", |s| {
+                s.admin = Some(AdminAddress::Tcp("[::]:0".parse().unwrap()));
+                s.admin_token_file = Some(PathBuf::from("f"));
+            }),
             ("-b 8675", |s| s.listen_backlog = 8675),
             ("-b -1", |s| s.listen_backlog = -1),
             ("-B ascii", |s| s.protocol = ProtocolChoice::Ascii),

@@ -12,6 +12,7 @@ pub mod help;
 pub mod logging;
 pub mod man;
 
+mod admin;
 mod arguments;
 mod config;
 mod draft;

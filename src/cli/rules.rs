@@ -7,7 +7,7 @@ use super::slab_sizes;
 use super::word::size;
 use crate::exit_status;
 use crate::net::listen_spec::ListenTls;
-use crate::settings::ProtocolChoice;
+use crate::settings::{AdminAddress, ProtocolChoice, Settings};
 
 /// Lets flags that were given decide about others that were not.
 pub(super) fn settle(draft: &mut Draft) {
@@ -77,6 +77,7 @@ const RULES: &[Rule] = &[
     mechanisms_have_users,
     unix_flags_have_a_unix_socket,
     memory_is_left_in_one_place,
+    admin_is_near_or_locked,
     tls_has_a_port,
     tls_has_a_certificate,
     verified_clients_have_authorities,
@@ -176,6 +177,25 @@ fn memory_is_left_in_one_place(draft: &Draft) -> Result<(), String> {
     })
 }
 
+fn admin_is_near_or_locked(draft: &Draft) -> Result<(), String> {
+    let Settings { admin, admin_token_file, .. } = &draft.settings;
+    allow(admin.is_some() || admin_token_file.is_none(), || {
+        "--admin-token-file guards the admin port, and there is none; give --admin".to_owned()
+    })?;
+    match admin {
+        Some(AdminAddress::Tcp(address)) => {
+            allow(address.ip().to_canonical().is_loopback() || admin_token_file.is_some(), || {
+                format!(
+                    "--admin {address} is open to a network; give --admin-token-file, or an address of this machine \
+                     such as 127.0.0.1:{}",
+                    address.port()
+                )
+            })
+        }
+        Some(AdminAddress::Unix(_)) | None => Ok(()),
+    }
+}
+
 fn tls_has_a_port(draft: &Draft) -> Result<(), String> {
     let settings = &draft.settings;
     allow(!settings.tls.enabled || settings.tcp_port != 0, || "-Z needs a TCP port; take -p 0 away".to_owned())
@@ -213,7 +233,6 @@ const SLAB_PAGE_BYTES: u32 = 1 << 20;
 mod tests {
     use super::*;
     use crate::cli::{parse, read, words};
-    use crate::settings::Settings;
 
     fn settings(line: &str) -> Settings {
         read(words(line)).unwrap_or_else(|exit| panic!("{line}: {exit:?}")).settings
@@ -284,6 +303,10 @@ mod tests {
             "-o temporary_ttl=61",
             "-o no_lru_maintainer,temporary_ttl=61,lru_maintainer",
             "-Z -o ssl_chain_cert=c -l notls:a,mtls:b:5,btls:c",
+            "--admin 127.0.0.2:1",
+            "--admin [::1]:1",
+            "--admin /f --admin-token-file f",
+            "--admin 0.0.0.0:1 --admin-token-file f",
             "-Y f -l proto[ascii]:a",
             "-S --users f",
             "--users f --sasl-mechanisms PLAIN -B ascii",
@@ -332,6 +355,9 @@ mod tests {
             ("-o ssl_verify_mode=1", "-o ssl_verify_mode=1 needs authorities"),
             ("-l notls:a", "-l with notls:"),
             ("-l a,mtls:b", "-l with notls:"),
+            ("--admin 0.0.0.0:9150", "--admin 0.0.0.0:9150 is open to a network"),
+            ("--admin [::]:1", "--admin [::]:1 is open to a network"),
+            ("--admin-token-file f", "--admin-token-file guards the admin port"),
         ] {
             let exit = read(words(line)).err().unwrap_or_else(|| panic!("{line}: allowed"));
             assert_eq!(exit.status, 64, "{line}");

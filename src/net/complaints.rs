@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 /// Lets one line pass in each [`COMPLAINT_PAUSE`] and counts the others.
 #[derive(Debug, Default)]
-pub(super) struct Complaints {
+pub(crate) struct Complaints {
     last: Option<Instant>,
     kept_back: u64,
 }
 
 impl Complaints {
-    pub(super) fn warn(&mut self, line: &str) {
+    pub(crate) fn warn(&mut self, line: &str) {
         let now = Instant::now();
         if self.last.is_some_and(|last| now.duration_since(last) < COMPLAINT_PAUSE) {
             self.kept_back += 1;

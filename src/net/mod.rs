@@ -3,7 +3,7 @@
 pub mod acceptor;
 mod admission;
 pub mod bind;
-mod complaints;
+pub(crate) mod complaints;
 mod connection;
 pub mod gate;
 mod kept;

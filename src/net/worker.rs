@@ -34,6 +34,7 @@ use crate::conn::{Next, Outbox};
 use crate::exec::Context;
 use crate::net::roster::Activity;
 use crate::shared::Shared;
+use crate::stats::latency::{Kind, Sampler};
 use crate::watch::{self, CloseReason, Event as Watched};
 
 /// Bytes of the buffer that requests are read into. The first part takes what a connection had kept of an incomplete
@@ -133,6 +134,7 @@ struct Loop {
     /// Number of the connection that came last.
     serial: u64,
     requests_max: u32,
+    sampler: Sampler,
     now: Seconds,
     /// Set by the order to stop.
     stop_by: Option<Instant>,
@@ -171,6 +173,7 @@ impl Loop {
             complaints: Complaints::default(),
             serial: 0,
             requests_max,
+            sampler: Sampler::new(settings.admin.is_some()),
             now: shared.clock.now(),
             stop_by: None,
             idle_checked: 0,
@@ -328,13 +331,36 @@ impl Loop {
             return self.part(id);
         }
         let hears_secrets = connection.session.hears_secrets();
+        let timed = self.sampler.is_due().then(|| self.begin_timed(id));
         let after = self.serve(id);
+        if let Some(timed) = timed {
+            self.end_timed(&timed);
+        }
         self.forget_secrets(id, hears_secrets);
         match after {
             Ok(After::Wait) => {}
             Ok(After::Again) => self.queue(id),
             Ok(After::Close) => self.part(id),
             Err(_) => self.close(id),
+        }
+    }
+
+    /// Starts the stopwatch for a batch that is to be timed.
+    #[cold]
+    fn begin_timed(&self, id: usize) -> Timed {
+        let is_value =
+            self.connections[id].as_ref().is_some_and(|connection| connection.session.activity() == Activity::Nread);
+        let bytes_read = self.shared.counters[self.index].bytes_read.value();
+        Timed { begun: Instant::now(), is_value, bytes_read }
+    }
+
+    /// What takes a worker's turn without bringing a byte is not counted.
+    #[cold]
+    fn end_timed(&self, timed: &Timed) {
+        let took = timed.begun.elapsed();
+        if self.shared.counters[self.index].bytes_read.value() != timed.bytes_read {
+            let kind = if timed.is_value { Kind::Set } else { Kind::of(&self.buffer[..self.filled]) };
+            self.shared.latency[self.index].note(kind, took);
         }
     }
 
@@ -650,6 +676,15 @@ impl Loop {
             self.close(id);
         }
     }
+}
+
+/// A batch that is being timed.
+struct Timed {
+    begun: Instant,
+    /// The connection is in the middle of a value, so that what comes begins with no command.
+    is_value: bool,
+    /// What the worker had counted before.
+    bytes_read: u64,
 }
 
 /// What to do with a connection after its turn.

@@ -13,6 +13,7 @@
 //! 8. system calls that only the start needs are given up (`-o drop_privileges`), by all threads at once;
 //! 9. the service manager hears that the server serves.
 
+mod admin;
 mod failure;
 mod logins;
 mod memory;
@@ -35,6 +36,7 @@ use service::{Reports, Service};
 use signals::{Signals, Wish};
 use threads::{Ending, Threads};
 
+use crate::admin::{Admin, Door};
 use crate::auth::access_list::Access;
 use crate::exit_status;
 use crate::net::listen::{self, ListenSocket, Listener, UdpListener};
@@ -75,6 +77,7 @@ struct Running {
     keeper: Option<Keeper>,
     service: Service,
     reports: Option<Reports>,
+    admin: Option<Admin>,
     /// Removed when dropped, as the next one.
     unix_socket: Option<SocketFile>,
     pid_file: Option<PidFile>,
@@ -98,6 +101,7 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     let are_passed = !passed.is_empty();
     let (mut listeners, udp_listeners) =
         if are_passed { serve_passed(passed, &settings)? } else { bind_network(&settings)? };
+    let admin_door = admin::bind_tcp(&settings)?;
     let gives_away = settings.unix_owner.is_some() && !are_passed;
     let mut unix_socket = if gives_away { bind_unix(&settings, &mut listeners)? } else { None };
     let daemon = fork_if_asked(&settings)?;
@@ -109,6 +113,10 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     if !gives_away && !are_passed {
         unix_socket = bind_unix(&settings, &mut listeners)?;
     }
+    let admin_door = match admin_door {
+        None => admin::bind_unix(&settings)?,
+        door => door,
+    };
     if listeners.is_empty() && udp_listeners.is_empty() {
         // As in memcached it serves all the same.
         log::warn!("nobody can connect: -p 0 takes the only listener away; pass -p, -U or -s");
@@ -120,7 +128,7 @@ fn start(settings: Settings) -> Result<Running, Failure> {
         return Err(Failure::new(exit_status::USAGE, "logins do not go with UDP; pass no UDP socket"));
     }
     let tls = tls(&settings, &listeners, &udp_listeners)?;
-    if authority.is_some() || tls.is_some() {
+    if authority.is_some() || tls.is_some() || settings.admin_token_file.is_some() {
         privileges::hide_memory(&settings);
     }
     listen::warn_if_exposed(&listeners, authority.is_some(), &settings.tls);
@@ -129,6 +137,8 @@ fn start(settings: Settings) -> Result<Running, Failure> {
         .map_err(|error| Failure::new(exit_status::OS_ERROR, format_args!("cannot handle signals: {error}")))?;
 
     let summary = summary(&listeners, &udp_listeners, &settings);
+    let admin_address = admin_door.as_ref().and_then(Door::tcp_address);
+    let admin = admin::start(admin_door, &settings)?;
     let tcp_addresses: Vec<_> = listeners.iter().filter_map(Listener::tcp_address).collect();
     let udp_addresses: Vec<_> = udp_listeners.iter().map(|listener| listener.address).collect();
     let doors = Doors { access, tls, authority };
@@ -136,11 +146,14 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     let shared = Arc::new(shared);
     let threads = Threads::start(listeners, udp_listeners, &shared)
         .map_err(|error| Failure::new(exit_status::FAILURE, format_args!("cannot start threads: {error}; lower -t")))?;
+    if let Some(admin) = &admin {
+        admin.tell_of(Arc::clone(&shared), threads.mailboxes());
+    }
     log::info!("{summary}");
 
     let settings = &shared.settings;
     if settings.unix_socket.is_none() {
-        write_port_file(&tcp_addresses, &udp_addresses);
+        write_port_file(&tcp_addresses, &udp_addresses, admin_address);
     }
     let pid_file = settings.pid_file.as_deref().and_then(|path| write_pid_file(path, settings));
     if let Some(daemon) = daemon {
@@ -154,7 +167,7 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     let reports = service
         .report(Arc::clone(&shared), threads.mailboxes())
         .map_err(|error| Failure::new(exit_status::FAILURE, format_args!("cannot start a thread: {error}")))?;
-    Ok(Running { threads, shared, signals, keeper, service, reports, unix_socket, pid_file })
+    Ok(Running { threads, shared, signals, keeper, admin, service, reports, unix_socket, pid_file })
 }
 
 impl Running {
@@ -170,7 +183,11 @@ impl Running {
             // What is wrong was said in the log.
             let _ = tls.reload(self.shared.clock.now());
         }
-        if authority.is_none() && tls.is_none() && !access.has_file() {
+        let admin_token = self.admin.as_ref().and_then(Admin::token);
+        if let Some(token) = admin_token {
+            token.reload();
+        }
+        if authority.is_none() && tls.is_none() && !access.has_file() && admin_token.is_none() {
             log::info!("signal=SIGHUP: there is no file to read again");
         }
     }
@@ -189,11 +206,17 @@ impl Running {
         log::info!("stopping gracefully signal={signal}");
         self.service.stopping();
         drop(self.reports.take());
+        if let Some(admin) = &self.admin {
+            admin.begin_stop();
+        }
         // While the listener is still open: its inode's number cannot have passed to another server's socket yet.
         drop(self.unix_socket.take());
         match self.threads.stop(STOP_TIME_MAX) {
             Ending::Complete => log::info!("stopped"),
             Ending::TimedOut => log::warn!("stopped with replies unsent: their readers were too slow"),
+        }
+        if let Some(admin) = self.admin {
+            admin.stop();
         }
         if let Some(keeper) = &self.keeper {
             memory::leave(keeper, &self.shared, &self.service);
@@ -274,9 +297,9 @@ fn fork_if_asked(settings: &Settings) -> Result<Option<Daemon>, Failure> {
 }
 
 /// As in memcached, a port file that cannot be written is no reason not to serve.
-fn write_port_file(tcp: &[SocketAddr], udp: &[SocketAddr]) {
+fn write_port_file(tcp: &[SocketAddr], udp: &[SocketAddr], admin: Option<SocketAddr>) {
     let Some(path) = std::env::var_os(port_file::VARIABLE).map(PathBuf::from) else { return };
-    if let Err(error) = port_file::write(&path, tcp, udp) {
+    if let Err(error) = port_file::write(&path, tcp, udp, admin) {
         log::warn!("cannot write {}={}: {error}", port_file::VARIABLE, path.display());
     }
 }

@@ -4,7 +4,7 @@ use rustix::thread::CapabilitySet;
 
 use super::failure::Failure;
 use crate::exit_status;
-use crate::settings::Settings;
+use crate::settings::{AdminAddress, Settings};
 use crate::sys::sandbox::{self, Needs};
 use crate::sys::user::{self, User};
 use crate::sys::{limits, privileges};
@@ -98,7 +98,10 @@ pub(super) fn confine(settings: &Settings) -> Result<(), Failure> {
     }
     let needs = Needs {
         user_database: settings.unix_peer_credentials,
-        removes_files: settings.unix_socket.is_some() || settings.pid_file.is_some() || settings.memory_file.is_some(),
+        removes_files: settings.unix_socket.is_some()
+            || settings.pid_file.is_some()
+            || settings.memory_file.is_some()
+            || matches!(settings.admin, Some(AdminAddress::Unix(_))),
         memory_file: settings.memory_file.is_some() || settings.memory_fd,
     };
     sandbox::confine(needs)

@@ -56,7 +56,7 @@ impl Threads {
         Ok(Threads { acceptor, workers, watch, maintenance, files })
     }
 
-    /// Where to wake the workers.
+    /// Where to leave messages for the workers, in their order.
     pub(super) fn mailboxes(&self) -> Vec<Arc<Mailbox>> {
         self.workers.iter().map(|worker| Arc::clone(&worker.mailbox)).collect()
     }

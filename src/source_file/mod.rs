@@ -27,6 +27,7 @@ pub(crate) enum Kind {
     ChainCert,
     PrivateKey,
     ClientAuthorities,
+    AdminToken,
 }
 
 impl Kind {
@@ -40,6 +41,7 @@ impl Kind {
             Kind::ChainCert => "ssl_chain_cert",
             Kind::PrivateKey => "ssl_key",
             Kind::ClientAuthorities => "ssl_ca_cert",
+            Kind::AdminToken => "admin_token_file",
         }
     }
 
@@ -47,7 +49,7 @@ impl Kind {
     /// can write a list of networks or of authorities can let in any.
     fn refused_mode(self) -> u32 {
         match self {
-            Kind::UsersFile => 0o006,
+            Kind::UsersFile | Kind::AdminToken => 0o006,
             _ => 0o002,
         }
     }

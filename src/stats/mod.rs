@@ -5,6 +5,7 @@ pub mod conns;
 pub mod counters;
 mod general;
 pub mod hot_keys;
+pub mod latency;
 pub mod prefixes;
 pub mod settings;
 pub mod users;
@@ -41,6 +42,11 @@ impl Stats {
 
     fn add_flag(&mut self, name: &'static str, value: bool) {
         self.add(name, if value { "yes" } else { "no" });
+    }
+
+    /// The value of the row `name`, if there is one.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(row, _)| *row == name).map(|(_, value)| value)
     }
 
     /// The rows.

@@ -1,5 +1,6 @@
 //! Statistics by key prefix (`stats detail`, `-D`): off unless asked for, so one lock will do.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
@@ -22,6 +23,21 @@ pub enum Event {
     Set,
     /// It was to be deleted.
     Delete,
+}
+
+/// What happened to the keys of one prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrefixCounts {
+    /// The prefix, any bytes.
+    pub prefix: Box<[u8]>,
+    /// Keys asked for.
+    pub gets: u64,
+    /// Of these, found.
+    pub hits: u64,
+    /// Values stored.
+    pub sets: u64,
+    /// Deletions.
+    pub deletes: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,6 +92,23 @@ impl Prefixes {
         }
     }
 
+    /// The `most` prefixes with the most requests, those with most first.
+    pub fn top(&self, most: usize) -> Vec<PrefixCounts> {
+        let known = self.known.lock();
+        let requests = |counts: &Counts| counts.gets + counts.sets + counts.deletes;
+        let mut all: Vec<(&[u8], &Counts)> = known.counts.iter().map(|(prefix, counts)| (&**prefix, counts)).collect();
+        if all.len() > most {
+            all.select_nth_unstable_by_key(most, |(_, counts)| Reverse(requests(counts)));
+            all.truncate(most);
+        }
+        all.sort_unstable_by_key(|(prefix, counts)| (Reverse(requests(counts)), *prefix));
+        let row = |(prefix, counts): (&[u8], &Counts)| {
+            let Counts { gets, hits, sets, deletes } = *counts;
+            PrefixCounts { prefix: prefix.into(), gets, hits, sets, deletes }
+        };
+        all.into_iter().map(row).collect()
+    }
+
     /// Forgets everything.
     pub fn reset(&self) {
         *self.known.lock() = Known::default();
@@ -113,6 +146,17 @@ mod tests {
         assert_eq!(dump(&prefixes), b"PREFIX a get 2 hit 1 set 1 del 1\r\nEND\r\n");
         prefixes.reset();
         assert_eq!(dump(&prefixes), b"END\r\n");
+    }
+
+    #[test]
+    fn the_top_has_the_most_requests() {
+        let prefixes = Prefixes::new(b':');
+        for (key, times) in [(b"a:", 1), (b"b:", 5), (b"c:", 3), (b"d:", 2)] {
+            (0..times).for_each(|_| prefixes.note(key, Event::Set));
+        }
+        let top = |most| prefixes.top(most).iter().map(|of| (of.prefix[0], of.sets)).collect::<Vec<_>>();
+        assert_eq!(top(2), [(b'b', 5), (b'c', 3)]);
+        assert_eq!(top(9).len(), 4);
     }
 
     #[test]

@@ -85,6 +85,11 @@ impl Store {
         totals
     }
 
+    /// Parts with a lock of their own.
+    pub fn shard_count(&self) -> usize {
+        self.inner.slots.len()
+    }
+
     /// All classes, ascending.
     pub fn classes(&self, now: Seconds) -> Vec<ClassReport> {
         let mut reports: BTreeMap<usize, ClassReport> = BTreeMap::new();

@@ -1,0 +1,174 @@
+//! One connection at the admin port: bytes in, answers out, and when it has to end.
+
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+use socket2::Socket;
+use zeroize::Zeroizing;
+
+use super::request::{self, HEAD_BYTES_MAX, Head, Request};
+use super::response::Response;
+
+/// How long a request may take to arrive, from its first byte or from the beginning of the connection.
+const REQUEST_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// How long an answer may take to leave.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How long a connection is kept without a request.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// How long what is still coming is thrown away after the last answer, which would get lost otherwise: closing a socket
+/// with unread bytes resets the connection.
+const LINGER_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Whether a connection goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It waits for its socket.
+    Wait,
+    /// It is over.
+    Close,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Requests are read and answered.
+    Serving,
+    /// The last answer is being sent.
+    Last,
+    /// It was sent; the client has to close.
+    Lingering,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) socket: Socket,
+    phase: Phase,
+    deadline: Instant,
+    last_asked: Instant,
+    /// What has arrived and was not answered yet; wiped, as there may be a token in it.
+    input: Zeroizing<Vec<u8>>,
+    output: Vec<u8>,
+    /// How much of `output` has left.
+    sent: usize,
+}
+
+impl Connection {
+    pub(super) fn new(socket: Socket, now: Instant) -> Connection {
+        Connection {
+            socket,
+            phase: Phase::Serving,
+            deadline: now + REQUEST_TIME_MAX,
+            last_asked: now,
+            input: Zeroizing::new(Vec::with_capacity(HEAD_BYTES_MAX)),
+            output: Vec::new(),
+            sent: 0,
+        }
+    }
+
+    /// When it is over in any case.
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// When it came or asked last.
+    pub(super) fn last_asked(&self) -> Instant {
+        self.last_asked
+    }
+
+    /// Whether it waits for room in the socket, and not for bytes.
+    pub(super) fn is_sending(&self) -> bool {
+        self.sent < self.output.len()
+    }
+
+    /// Sends, reads once and answers what is there.
+    pub(super) fn turn(&mut self, now: Instant, answer: impl Fn(&Request<'_>) -> Response) -> Turn {
+        self.try_turn(now, answer).unwrap_or_else(|error| match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::Interrupted => Turn::Wait,
+            _ => Turn::Close,
+        })
+    }
+
+    fn try_turn(&mut self, now: Instant, answer: impl Fn(&Request<'_>) -> Response) -> io::Result<Turn> {
+        let mut has_read = false;
+        loop {
+            self.send(now)?;
+            if self.phase == Phase::Lingering {
+                return self.linger();
+            }
+            match request::parse(&self.input) {
+                Head::Whole(request, length) => {
+                    self.output.clear();
+                    answer(&request).write(request.is_head, request.keeps_alive, &mut self.output);
+                    if !request.keeps_alive {
+                        self.phase = Phase::Last;
+                    }
+                    self.input.drain(..length);
+                }
+                Head::Refused(status) => {
+                    self.output.clear();
+                    Response::of(status).write(false, false, &mut self.output);
+                    self.phase = Phase::Last;
+                }
+                Head::Partial if has_read => return Ok(Turn::Wait),
+                Head::Partial => {
+                    if !self.receive(now)? {
+                        return Ok(Turn::Close);
+                    }
+                    has_read = true;
+                    continue;
+                }
+            }
+            self.sent = 0;
+            self.last_asked = now;
+            self.deadline = now + ANSWER_TIME_MAX;
+        }
+    }
+
+    /// Sends what is owed, all of it or as far as it goes.
+    fn send(&mut self, now: Instant) -> io::Result<()> {
+        if self.output.is_empty() {
+            return Ok(());
+        }
+        while self.sent < self.output.len() {
+            match self.socket.write(&self.output[self.sent..])? {
+                0 => return Err(ErrorKind::WriteZero.into()),
+                bytes => self.sent += bytes,
+            }
+        }
+        self.output = Vec::new();
+        self.sent = 0;
+        if self.phase == Phase::Last {
+            self.phase = Phase::Lingering;
+            self.deadline = now + LINGER_TIME_MAX;
+            self.socket.shutdown(Shutdown::Write)?;
+        } else {
+            self.deadline = now + if self.input.is_empty() { IDLE_TIME_MAX } else { REQUEST_TIME_MAX };
+        }
+        Ok(())
+    }
+
+    /// Reads once; false at the end.
+    fn receive(&mut self, now: Instant) -> io::Result<bool> {
+        let filled = self.input.len();
+        self.input.resize(HEAD_BYTES_MAX, 0);
+        let outcome = self.socket.read(&mut self.input[filled..]);
+        let bytes = outcome.as_ref().map_or(0, |bytes| *bytes);
+        self.input.truncate(filled + bytes);
+        if filled == 0 && bytes > 0 {
+            self.deadline = self.deadline.min(now + REQUEST_TIME_MAX);
+        }
+        outcome.map(|bytes| bytes > 0)
+    }
+
+    fn linger(&mut self) -> io::Result<Turn> {
+        let mut waste = [0; 4096];
+        match self.socket.read(&mut waste)? {
+            0 => Ok(Turn::Close),
+            _ => Ok(Turn::Wait),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The admin port (`--admin`): metrics, health and a page to look at, over HTTP/1.1, on one thread of its own.
+//!
+//! It serves before items of the last server are restored, so that `/healthz` and `/readyz` can tell the two states
+//! apart, and until the workers have ended. It only reads: there is nothing that a request could change.
+
+mod api;
+mod connection;
+mod door;
+mod health;
+pub mod metrics;
+mod page;
+mod request;
+mod response;
+mod routes;
+mod serve;
+mod snapshot;
+mod token;
+
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+
+pub use door::Door;
+pub use token::Token;
+
+use crate::net::mailbox::Mailbox;
+use crate::shared::Shared;
+use health::Health;
+use snapshot::Snapshots;
+
+/// The admin port of a running server.
+#[derive(Debug)]
+pub struct Admin {
+    state: Arc<State>,
+    /// The thread ends when this is dropped.
+    wake: UnixStream,
+    thread: JoinHandle<()>,
+}
+
+/// What the thread answers from.
+#[derive(Debug)]
+struct State {
+    /// Whom to ask; empty until the server serves.
+    site: OnceLock<Site>,
+    is_stopping: AtomicBool,
+    /// What a request for data has to show.
+    token: Option<Token>,
+    /// Whether requests come by TCP, where a browser may be made to send them.
+    is_tcp: bool,
+}
+
+/// The server that is told of.
+#[derive(Debug)]
+struct Site {
+    shared: Arc<Shared>,
+    health: Health,
+    snapshots: Snapshots,
+}
+
+impl Admin {
+    /// Serves at `door`, with data only for those who know `token`, if there is one.
+    ///
+    /// # Errors
+    /// When the thread or what wakes it cannot be made.
+    pub fn start(door: Door, token: Option<Token>) -> io::Result<Admin> {
+        let is_tcp = door.tcp_address().is_some();
+        let state = Arc::new(State { site: OnceLock::new(), is_stopping: AtomicBool::new(false), token, is_tcp });
+        let (wake, woken) = UnixStream::pair()?;
+        let of_thread = Arc::clone(&state);
+        let thread = std::thread::Builder::new()
+            .name("admin".to_owned())
+            .spawn(move || serve::Server::new(door, woken, of_thread).run())?;
+        Ok(Admin { state, wake, thread })
+    }
+
+    /// From now on tells of this server, whose workers have these mailboxes. To be called once.
+    pub fn tell_of(&self, shared: Arc<Shared>, workers: Vec<Arc<Mailbox>>) {
+        let site = Site { shared, health: Health::new(workers), snapshots: Snapshots::default() };
+        let first = self.state.site.set(site).is_ok();
+        debug_assert!(first, "an admin port has one server");
+    }
+
+    /// What opens it, if it is locked.
+    pub fn token(&self) -> Option<&Token> {
+        self.state.token.as_ref()
+    }
+
+    /// From now on the server is not ready any more.
+    pub fn begin_stop(&self) {
+        self.state.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Closes everything and ends the thread.
+    pub fn stop(self) {
+        drop(self.wake);
+        if self.thread.join().is_err() {
+            log::error!("the admin thread had panicked");
+        }
+    }
+}

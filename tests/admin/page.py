@@ -1,0 +1,226 @@
+"""The page of the admin port in a headless Chromium, under load: numbers change, nothing is an error, nothing overflows.
+
+Usage: page.py LARDER [DIRECTORY]; with a directory, screenshots of each size and colour scheme are left in it.
+Chromium is spoken to by its debugging protocol over a pipe, so only Python's own library is needed.
+"""
+
+import base64
+import itertools
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+SIZES = [("desktop", 1280, 800), ("phone", 390, 844)]
+SCHEMES = ["light", "dark"]
+PATIENCE_SECS = 60
+
+
+class Browser:
+    """A Chromium with one page."""
+
+    def __init__(self, directory):
+        (to_read, self.to), (self.back, to_write) = os.pipe(), os.pipe()
+
+        def pipes():
+            # Chromium reads from 3 and writes to 4. What has these numbers now may be the other's.
+            high = [os.dup2(fd, place) for fd, place in ((to_read, 20), (to_write, 21))]
+            for fd, place in zip(high, (3, 4)):
+                os.dup2(fd, place)
+
+        flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+                 "--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe",
+                 f"--user-data-dir={directory}/profile", "about:blank"]
+        self.process = subprocess.Popen(["chromium", *flags], preexec_fn=pipes, close_fds=False,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        os.close(to_read), os.close(to_write)
+        self.numbers, self.pending, self.events, self.session = itertools.count(1), b"", [], None
+        pages = self.call("Target.getTargets")["targetInfos"]
+        page = next(page["targetId"] for page in pages if page["type"] == "page")
+        self.session = self.call("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+
+    def read(self):
+        while b"\0" not in self.pending:
+            part = os.read(self.back, 1 << 16)
+            if not part:
+                sys.exit("chromium has ended")
+            self.pending += part
+        message, self.pending = self.pending.split(b"\0", 1)
+        return json.loads(message)
+
+    def call(self, method, **params):
+        number = next(self.numbers)
+        message = {"id": number, "method": method, "params": params}
+        if self.session:
+            message["sessionId"] = self.session
+        os.write(self.to, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self.read()
+            if answer.get("id") == number:
+                if "error" in answer:
+                    sys.exit(f"{method}: {answer['error']}")
+                return answer["result"]
+            self.events.append(answer)
+
+    def evaluate(self, expression):
+        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        if "exceptionDetails" in result:
+            sys.exit(f"{expression}: {result['exceptionDetails']}")
+        return result["result"].get("value")
+
+    def await_that(self, what, expression):
+        deadline = time.monotonic() + PATIENCE_SECS
+        while not self.evaluate(expression):
+            if time.monotonic() > deadline:
+                sys.exit(f"never happened: {what}: {self.evaluate('document.body.innerText')}")
+            time.sleep(0.1)
+
+    def complaints(self):
+        """What went to the console or came as an error."""
+        found = []
+        for event in self.events:
+            params = event.get("params", {})
+            if event["method"] in ("Runtime.exceptionThrown", "Network.loadingFailed"):
+                found.append(params)
+            elif event["method"] == "Runtime.consoleAPICalled":
+                found.append(params["args"])
+            elif event["method"] == "Log.entryAdded" and params["entry"]["level"] in ("warning", "error"):
+                found.append(params["entry"])
+        return found
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def load(port, stop):
+    """Gets, sets, misses and expiring items over many size classes, until told to stop or the server is gone."""
+    seed = 1
+    try:
+        with socket.create_connection(("127.0.0.1", port)) as client, client.makefile("rb") as replies:
+            while not stop.is_set():
+                batch = []
+                for _ in range(40):
+                    seed = (seed * 1103515245 + 12345) & 0x7FFFFFFF
+                    key, size = seed >> 9, 40 << (seed % 9)
+                    batch.append(f"set page:{key % 40000} 0 {seed % 3 * 4} {size}\r\n{'x' * size}\r\n")
+                    batch += [f"mg user:{key % 900} v\r\n", f"mg page:{key % 30000} s\r\n", "mg user:hot v\r\n"]
+                batch.append("set user:hot 0 0 2\r\nhi\r\nincr none 1\r\ndelete none\r\nmn\r\n")
+                client.sendall("".join(batch).encode())
+                while replies.readline() != b"MN\r\n":
+                    pass
+                time.sleep(0.01)
+    except OSError:
+        pass
+
+
+def check(browser, name, out):
+    """One size and colour scheme of the open page."""
+    overflow = browser.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    if overflow > 0:
+        sys.exit(f"{name}: {overflow} px wider than the window")
+    small = browser.evaluate(
+        "[...document.querySelectorAll('h1,h2,dt,dd,td,th,li,p,summary')].filter(e => e.offsetParent && "
+        "parseFloat(getComputedStyle(e).fontSize) < 10).length")
+    if small:
+        sys.exit(f"{name}: {small} texts too small to read")
+    if out:
+        height = browser.evaluate("document.documentElement.scrollHeight")
+        width = browser.evaluate("innerWidth")
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        shot = browser.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
+        (out / f"admin-{name}.png").write_bytes(base64.b64decode(shot["data"]))
+
+
+def check_lock(browser, larder, directory):
+    """With a token the page shows nothing but a field for it."""
+    token = pathlib.Path(directory, "token")
+    token.touch(mode=0o600)
+    token.write_text("correct-horse-battery-staple\n")
+    port, pid_file = free_port(), pathlib.Path(directory, "locked.pid")
+    server = subprocess.Popen([larder, "-l", "127.0.0.1", "-p", str(free_port()), "-u", "root", "--admin",
+                               f"127.0.0.1:{port}", "--admin-token-file", token, "-P", pid_file])
+    state = "document.querySelector('#state')?.textContent"
+    give = ("document.querySelector('#token').value = {}; document.querySelector('#lock').requestSubmit(); 0")
+    try:
+        deadline = time.monotonic() + PATIENCE_SECS
+        while not pid_file.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        browser.call("Page.navigate", url=f"http://127.0.0.1:{port}/")
+        browser.await_that("a locked page", f"{state} === 'locked' && document.querySelector('#lock').checkVisibility()")
+        browser.evaluate(give.format("'wrong'"))
+        browser.await_that("a wrong token", f"{state} === 'wrong token'")
+        browser.evaluate(give.format("'correct-horse-battery-staple'"))
+        browser.await_that("numbers", f"{state} === 'live' && !document.querySelector('#lock').checkVisibility()")
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def check_page(larder, out, directory):
+    port, admin = free_port(), free_port()
+    server = subprocess.Popen([larder, "-l", "127.0.0.1", "-p", str(port), "-u", "root", "-m", "24", "-D", ":",
+                               "--admin", f"127.0.0.1:{admin}", "-P", f"{directory}/pid"])
+    stop, browser = threading.Event(), None
+    threads = [threading.Thread(target=load, args=(port, stop)) for _ in range(3)]
+    try:
+        deadline = time.monotonic() + PATIENCE_SECS
+        while not os.path.exists(f"{directory}/pid"):
+            if time.monotonic() > deadline or server.poll() is not None:
+                sys.exit("the server does not start")
+            time.sleep(0.05)
+        for thread in threads:
+            thread.start()
+        browser = Browser(directory)
+        browser.call("Page.navigate", url=f"http://127.0.0.1:{admin}/")
+        tile = "document.querySelectorAll('#tiles dd')[{}].textContent"
+        browser.await_that("numbers", f"document.querySelector('#state')?.textContent === 'live' && {tile.format(4)} !== '–'")
+        first = browser.evaluate(tile.format(1))
+        browser.await_that("a number that changes", f"{tile.format(1)} !== {json.dumps(first)}")
+        points = "document.querySelector('#requests .plot').getAttribute('d').split('L').length"
+        browser.await_that("a line", f"{points} > {25 if out else 3}")
+        browser.await_that("hot keys", "document.querySelectorAll('#keys tbody tr').length > 0")
+        browser.await_that("prefixes", "document.querySelectorAll('#prefixes tbody tr').length === 2")
+        unnamed = browser.evaluate("[...document.querySelectorAll('svg')].filter(s => s.checkVisibility() && !s.querySelector('title').textContent).length")
+        if unnamed:
+            sys.exit(f"{unnamed} charts say nothing to those who cannot see them")
+        for scheme, (size, width, height) in itertools.product(SCHEMES, SIZES):
+            browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+            browser.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1,
+                         mobile=size == "phone")
+            time.sleep(0.3)
+            check(browser, f"{size}-{scheme}", out)
+        if complaints := browser.complaints():
+            sys.exit(f"the page complains: {complaints}")
+        check_lock(browser, larder, directory)
+    finally:
+        stop.set()
+        if browser:
+            browser.close()
+        server.terminate()
+        server.wait()
+        for thread in threads:
+            if thread.ident:
+                thread.join()
+
+
+if __name__ == "__main__":
+    place = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else None
+    if place:
+        place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        check_page(sys.argv[1], place, scratch)
+    print("ok")

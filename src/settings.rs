@@ -108,6 +108,8 @@ pub enum AdminAddress {
     Tcp(SocketAddr),
     /// A Unix socket.
     Unix(PathBuf),
+    /// What the service manager opened and calls `larder-admin`.
+    Passed,
 }
 
 /// The whole configuration of one server.

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 
-use socket2::Socket;
+use socket2::{Socket, Type};
 
 use crate::net::unix_socket::{self, SocketFile};
 use crate::settings::{AdminAddress, Settings};
@@ -37,13 +37,26 @@ impl Door {
     /// When the address cannot be had; one line that says what to do.
     pub fn tcp(settings: &Settings) -> Result<Option<Door>, String> {
         let Some(AdminAddress::Tcp(address)) = settings.admin else { return Ok(None) };
-        let bind = || -> io::Result<Door> {
-            let socket = TcpListener::bind(address)?;
-            socket.set_nonblocking(true)?;
-            let bound = socket.local_addr()?;
-            Ok(Door { listener: Listener::Tcp(socket, bound) })
-        };
-        bind().map(Some).map_err(|error| format!("cannot listen on admin={address}: {error}; give --admin another one"))
+        let bound = TcpListener::bind(address).and_then(Door::on);
+        bound.map(Some).map_err(|error| format!("cannot listen on admin={address}: {error}; give --admin another one"))
+    }
+
+    /// A TCP socket that listens and was passed to this process.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn passed(socket: OwnedFd) -> io::Result<Door> {
+        let socket = Socket::from(socket);
+        if socket.r#type()? != Type::STREAM || !socket.is_listener()? {
+            return Err(io::Error::other("what was passed is no TCP socket that listens; with Accept=no"));
+        }
+        Door::on(TcpListener::from(socket))
+    }
+
+    fn on(socket: TcpListener) -> io::Result<Door> {
+        socket.set_nonblocking(true)?;
+        let bound = socket.local_addr()?;
+        Ok(Door { listener: Listener::Tcp(socket, bound) })
     }
 
     /// The Unix socket that `settings` ask for, if they do, with the permissions of `-a`.
@@ -65,6 +78,11 @@ impl Door {
             Listener::Tcp(_, address) => Some(*address),
             Listener::Unix { .. } => None,
         }
+    }
+
+    /// Whether other machines may reach it.
+    pub fn is_on_network(&self) -> bool {
+        self.tcp_address().is_some_and(|address| !address.ip().to_canonical().is_loopback())
     }
 
     /// The next connection, non-blocking.

@@ -7,7 +7,7 @@ use super::Exit;
 use super::word::Word;
 use crate::settings::AdminAddress;
 
-/// `HOST:PORT`, where the host is an address or `localhost`; or a path, which has a slash.
+/// `HOST:PORT`, where the host is an address or `localhost`; a path, which has a slash; or `passed`.
 ///
 /// # Errors
 /// It is neither.
@@ -15,6 +15,9 @@ pub(super) fn address(word: &Word<'_>) -> Result<AdminAddress, Exit> {
     let text = word.text()?;
     if text.contains('/') {
         return Ok(AdminAddress::Unix(PathBuf::from(text)));
+    }
+    if text == "passed" {
+        return Ok(AdminAddress::Passed);
     }
     let local = text.strip_prefix("localhost:").and_then(|port| port.parse().ok());
     let address = local.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))).or_else(|| text.parse().ok());
@@ -33,6 +36,7 @@ mod tests {
         let admin = |line| read(words(line)).map(|read| read.settings.admin).ok().flatten();
         assert_eq!(admin("--admin localhost:1"), Some(AdminAddress::Tcp("127.0.0.1:1".parse().unwrap())));
         assert_eq!(admin("--admin [::1]:1"), Some(AdminAddress::Tcp("[::1]:1".parse().unwrap())));
+        assert_eq!(admin("--admin passed"), Some(AdminAddress::Passed));
         assert_eq!(admin("--admin ./a:1"), Some(AdminAddress::Unix("./a:1".into())));
         for line in ["--admin 9150", "--admin localhost", "--admin example.org:1", "--admin 127.0.0.1:70000"] {
             assert!(read(words(line)).is_err(), "{line}");

@@ -107,7 +107,8 @@ pub(super) static FLAGS: &[Row] = &[
         "admin",
         Network,
         "serve metrics for Prometheus, health and a page with charts over HTTP here: an address of this machine with a \
-         port, such as 127.0.0.1:9150, or the path of a Unix socket, which has the permissions of -a",
+         port, such as 127.0.0.1:9150, the path of a Unix socket, which has the permissions of -a, or \"passed\" for the \
+         socket that systemd passes as larder-admin",
     )
     .value("addr", "", |draft, word| admin::address(word).map(|address| draft.settings.admin = Some(address))),
     Row::long(

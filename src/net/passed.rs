@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `larder`, or none | an entry of `-l` without a prefix: TLS when `-Z` is given, plain without it. Unix sockets are plain always; UDP sockets have this name, too |
 //! | `larder-notls` `larder-tls` `larder-btls` `larder-mtls` | TCP as with that prefix of `-l`; `tls` is TLS with client certificates as `-o ssl_verify_mode` says |
+//! | `larder-admin` | the admin port, which is not served here |
 //!
 //! `.socket` at the end of a name is passed over: without `FileDescriptorName=` systemd gives the name of the unit.
 

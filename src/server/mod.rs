@@ -98,10 +98,11 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     }
     privileges::raise_limits(&settings)?;
     let user = privileges::user_to_become(&settings)?;
+    let admin_passed = admin::take_passed(&mut passed);
     let are_passed = !passed.is_empty();
     let (mut listeners, udp_listeners) =
         if are_passed { serve_passed(passed, &settings)? } else { bind_network(&settings)? };
-    let admin_door = admin::bind_tcp(&settings)?;
+    let admin_door = admin::bind_tcp(&settings, admin_passed)?;
     let gives_away = settings.unix_owner.is_some() && !are_passed;
     let mut unix_socket = if gives_away { bind_unix(&settings, &mut listeners)? } else { None };
     let daemon = fork_if_asked(&settings)?;

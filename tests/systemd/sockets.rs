@@ -79,6 +79,29 @@ fn names_decide_about_tls() {
 }
 
 #[test]
+fn the_admin_port_is_passed_beside_others_or_alone() {
+    let mut manager = Manager::new();
+    let address = manager.listen("larder");
+    let admin = manager.listen("larder-admin.socket");
+    let service = manager.start_ready(&["--admin", "passed"]);
+    Client::connect(address).set("k", "value");
+    let mut stream = TcpStream::connect(admin).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
+    manager.stop(service);
+
+    let mut manager = Manager::new();
+    manager.listen("larder-admin");
+    let service = manager.start_ready(&["--admin", "passed", "-p", "-1", "-l", "127.0.0.1"]);
+    let ports = fs::read_to_string(manager.path("ports")).unwrap();
+    assert!(ports.contains("TCP INET: ") && ports.contains("ADMIN INET: "), "{ports}");
+    manager.stop(service);
+}
+
+#[test]
 fn what_cannot_be_served_is_refused_in_one_line() {
     let refused = |name: &str, fd: OwnedFd, flags: &[&str], status: i32, reason: &str| {
         let mut manager = Manager::new();
@@ -93,6 +116,12 @@ fn what_cannot_be_served_is_refused_in_one_line() {
     refused("larder", UnixStream::pair().unwrap().0.into(), &[], 71, "does not listen");
     refused("larder-tls", tcp().into(), &[], 71, "give -Z");
     refused("larder-mtsl", tcp().into(), &[], 71, "FileDescriptorName=");
+    let admin = &["--admin", "passed"];
+    refused("larder-admin", tcp().into(), &[], 71, "give --admin passed");
+    refused("larder", tcp().into(), admin, 71, "no socket was passed as larder-admin");
+    refused("larder-admin", UdpSocket::bind("127.0.0.1:0").unwrap().into(), admin, 71, "no TCP socket that listens");
+    let everywhere = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
+    refused("larder-admin", everywhere.into(), admin, 71, "give --admin-token-file");
     let users = tempfile::NamedTempFile::new().unwrap();
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
     let users = users.path().display().to_string();

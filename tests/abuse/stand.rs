@@ -8,12 +8,15 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::common::{Client, DEADLINE, Server};
+use crate::common::{Client, DEADLINE, POLL_INTERVAL, Server};
 
 const CANARIES: usize = 1000;
 
-/// Resident memory that a server may have beyond `-m`.
+/// Resident memory that a server may have beyond `-m` at any time.
 const MEMORY_SPARE_BYTES: u64 = 64 << 20;
+
+/// The same when it is left alone, beside a twentieth of `-m`.
+const STEADY_SPARE_BYTES: u64 = 16 << 20;
 
 /// A server under attack.
 pub(crate) struct Stand {
@@ -94,6 +97,22 @@ impl Stand {
             peak >> 20,
             self.memory_limit_bytes >> 20
         );
+    }
+
+    /// Left alone, the server comes back to the memory that it keeps in ordinary times.
+    #[track_caller]
+    pub(crate) fn await_steady(&self) {
+        let bound = self.memory_limit_bytes + self.memory_limit_bytes / 20 + STEADY_SPARE_BYTES;
+        let since = Instant::now();
+        loop {
+            let resident = self.server.memory_bytes("VmRSS");
+            if resident <= bound {
+                println!("left alone: resident_mib={} bound_mib={}", resident >> 20, bound >> 20);
+                return;
+            }
+            assert!(since.elapsed() < DEADLINE, "{} MiB stay resident, bound {}", resident >> 20, bound >> 20);
+            thread::sleep(POLL_INTERVAL);
+        }
     }
 
     fn read_canaries(&mut self, which: std::ops::Range<usize>) {

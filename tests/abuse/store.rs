@@ -1,9 +1,13 @@
-//! Flushes, and a memory limit that moves, under load.
+//! Sizes that change at once, expiry, flushes, and a memory limit that moves, under load.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::common::{DEADLINE, POLL_INTERVAL, Server};
 use crate::stand::{Stand, pattern, set, value_reply};
+
+/// Between two flushes of a storm, so that there is something to flush.
+const STORM_PAUSE: Duration = Duration::from_millis(100);
 
 /// Stores and reads values of all sizes until told to stop; whatever is found must be whole.
 fn load(server: &Server, seed: usize, over: &AtomicBool) -> usize {
@@ -80,6 +84,86 @@ fn a_memory_limit_that_shrinks_under_load_is_kept() {
         }
         println!("after shrinking to 64 MiB: {} MiB resident", server.memory_bytes("VmRSS") >> 20);
     });
+}
+
+/// Stores `bytes` of values of these sizes in turn, from key number `first` on, each with one of the `exptimes`.
+fn pour(server: &Server, first: usize, sizes: &[usize], exptimes: &[u32], bytes: usize) {
+    let mut client = server.connect();
+    let (mut poured, mut n) = (0, first);
+    while poured < bytes {
+        let mut batch = Vec::new();
+        while batch.len() < 256 << 10 {
+            let size = sizes[n % sizes.len()];
+            let exptime = exptimes[n / 3 % exptimes.len()];
+            batch.extend_from_slice(format!("set pour-{n} 0 {exptime} {size} noreply\r\n").as_bytes());
+            batch.resize(batch.len() + size, b'v');
+            batch.extend_from_slice(b"\r\n");
+            n += 1;
+        }
+        poured += batch.len();
+        client.send([&batch[..], b"mn\r\n"].concat());
+        client.expect_line("MN");
+    }
+}
+
+#[test]
+fn a_cache_full_of_small_items_becomes_one_of_large_items_in_the_same_memory() {
+    const LARGE_BYTES: usize = 100_000;
+    let mut stand = Stand::start(64, &[]);
+    stand.under_pressure("100-byte items, then 100 KB only", |server| {
+        pour(server, 0, &[100], &[0], 64 << 20);
+        let mut client = server.connect();
+        let value = pattern(1, LARGE_BYTES);
+        for n in 0..1500 {
+            client.send(set(&format!("large-{n}"), &value));
+            client.expect_line("STORED");
+        }
+        let held = (0..1500)
+            .filter(|n| {
+                client.send_line(format!("mg large-{n}"));
+                client.line() == b"HD"
+            })
+            .count();
+        println!("large items held: {held}, {} MB", held * LARGE_BYTES / 1_000_000);
+        assert!(held * LARGE_BYTES > (64 << 20) / 4 * 3, "{held} large items");
+    });
+    stand.await_steady();
+}
+
+#[test]
+fn storms_of_expiry_and_flushes_with_all_sizes_stay_in_the_memory() {
+    let mut stand = Stand::start(32, &[]);
+    stand.under_pressure("all sizes expire and are flushed while others come", |server| {
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let over = &over;
+            scope.spawn(move || {
+                let mut operator = server.connect();
+                for n in 0.. {
+                    if over.load(Ordering::Acquire) {
+                        break;
+                    }
+                    let line = ["flush_all", "flush_all 1", "lru_crawler crawl all"][n % 3];
+                    operator.send_line(line);
+                    let reply = operator.line();
+                    assert!(reply == b"OK" || reply.starts_with(b"BUSY"), "{}", reply.escape_ascii());
+                    std::thread::sleep(STORM_PAUSE);
+                }
+            });
+            let writers: Vec<_> = (0..3)
+                .map(|writer| {
+                    let sizes: &[usize] =
+                        [&[0, 10, 100][..], &[700, 6000, 40_000, 0], &[1_000_000, 300_000, 20]][writer];
+                    scope.spawn(move || pour(server, writer << 32, sizes, &[1, 2, 0], 160 << 20))
+                })
+                .collect();
+            for writer in writers {
+                writer.join().expect("every batch is answered");
+            }
+            over.store(true, Ordering::Release);
+        });
+    });
+    stand.await_steady();
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub(crate) fn all() -> Vec<Row> {
     vec![
         row("at-once", "all expire in the same second", End::Expiry(1), 100),
         row("spread", "they expire within 20 seconds", End::Expiry(20), 100),
-        row("among", "all expire in the same second, those that stay lie between them", End::Expiry(1), 10),
+        row("among", "all expire in the same second, those that stay lie between them", End::Expiry(1), 9),
         row("flush", "flush_all", End::Flush, 100),
     ]
 }

@@ -160,7 +160,8 @@ impl Shard {
         false
     }
 
-    fn empty(&mut self, page: u32, now: Seconds, rescue: Rescue) {
+    /// Frees the chunks of a closed page one by one.
+    pub(super) fn empty(&mut self, page: u32, now: Seconds, rescue: Rescue) {
         for number in 0..self.slabs.pages[page as usize].carved {
             let chunk = self.slabs.chunk(page, number);
             let Some(item) = self.item_of(chunk).filter(|&item| self.pins(item) == 0) else { continue };

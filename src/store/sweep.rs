@@ -1,6 +1,7 @@
 //! What nobody touches any more: expired items, flushed ones, pages above a lowered limit.
 
 use super::chains::SLICE_PIECES;
+use super::mover::Rescue;
 use super::shard::{NO_FLUSH, Shard};
 use super::{Store, Sweep};
 use crate::clock::{NEVER, Seconds};
@@ -18,6 +19,9 @@ const LOOKS_MAX: usize = 4096;
 /// Items that are taken out of the index one after the other, before they are freed: so the processor waits for the
 /// memory of several at once, which halves the time.
 const BATCH: usize = 32;
+
+/// A page that keeps no more than one chunk in so many in use is merged with others of its class.
+const MERGED_SHARE: u16 = 4;
 
 /// Pages that one step drops at most to get below a lowered limit: a page of small items takes a tenth of a millisecond,
 /// and requests wait meanwhile.
@@ -117,11 +121,29 @@ impl Shard {
         let counters = &mut self.classes[class as usize].counters;
         counters.crawler_items_checked += live;
         counters.crawler_reclaimed += freed as u64;
-        let page = &mut self.slabs.pages[page as usize];
-        if page.class != NO_CLASS {
-            page.expiry_min = lowest;
+        let entry = &mut self.slabs.pages[page as usize];
+        if entry.class != NO_CLASS {
+            entry.expiry_min = lowest;
+            if freed > 0 {
+                self.merge_page(page, now);
+            }
         }
         freed
+    }
+
+    /// Moves the few items that are left in a page to other pages of its class, where that has room for a page's worth
+    /// more: memory between items that stay is of no use to other classes.
+    fn merge_page(&mut self, page: u32, now: Seconds) {
+        let Page { class, used, .. } = self.slabs.pages[page as usize];
+        let chunks = self.slabs.classes.chunks_per_page(class);
+        let of_class = &self.slabs.by_class[class as usize];
+        let free = of_class.pages.len() * chunks - of_class.used;
+        // One page's worth may be this page's own.
+        if usize::from(used * MERGED_SHARE) <= chunks && free >= 2 * chunks && !self.is_fast(page, true) {
+            self.slabs.close(page);
+            self.empty(page, now, Rescue::All);
+            self.slabs.reopen(page);
+        }
     }
 
     /// Gives memory of an index that became too large back. True when there may be more.
@@ -280,7 +302,7 @@ mod tests {
     use super::*;
     use crate::clock::START;
     use crate::command::Mode;
-    use crate::store::{Config, Put};
+    use crate::store::{Config, Fetch, Put};
 
     #[test]
     fn a_sweep_frees_what_expired_in_the_classes_it_was_asked_for() {
@@ -304,5 +326,28 @@ mod tests {
         assert_eq!(left(ClassSet::ALL, START + 1), 22_000);
         assert_eq!(left(only_small, START + 10), 12_000);
         assert_eq!(left(ClassSet::ALL, START + 10), 11_000);
+    }
+
+    #[test]
+    fn what_is_left_between_expired_items_takes_few_pages() {
+        let store = Store::new(Config::new(32 << 20, 1)).expect("memory");
+        let key = |n: usize| format!("key-{n:06}");
+        for n in 0..200_000 {
+            let expiry = if n % 50 == 0 { NEVER } else { START + 5 };
+            let key = key(n);
+            let put = Put { key: key.as_bytes(), client_flags: 0, expiry, mode: Mode::Set };
+            store.put(&put, key.as_bytes(), START);
+        }
+        store.maintain(1, Sweep::On, START + 10, || ());
+        let (totals, classes) = (store.totals(), store.classes(START + 10));
+        assert_eq!(totals.curr_items, 4000);
+        let pages: u64 = classes.iter().map(|class| class.gauges.total_pages).sum();
+        assert!(pages < 12, "{pages} pages for items that fit in 4");
+        assert_eq!(totals.free_pages + pages, totals.resident_pages);
+        for n in (0..200_000).step_by(50) {
+            let found = store.fetch(key(n).as_bytes(), &Fetch::GET, START + 10, |_| ());
+            assert!(found.is_ok(), "{n}");
+        }
+        crate::store::tests::verify(&store);
     }
 }

@@ -147,7 +147,7 @@ mod tests {
     fn what_is_wrong_is_named_with_its_line() {
         for (text, status, says) in [
             ("-m 5\n-q", 1, "line 2: unknown flag -q"),
-            ("-m x", 64, "line 1: -m \"x\" is not a number"),
+            ("-m x", 64, "line 1: -m \"x\" is not a size"),
             ("-c 0", 1, "line 1: -c \"0\" is out of range"),
             ("\nusers file", 64, "line 2: is no flag"),
             ("-s 'a", 64, "line 1: has a quote without its end"),

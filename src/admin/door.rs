@@ -6,8 +6,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 
-use socket2::{Socket, Type};
+use socket2::{Domain, Socket, Type};
 
+use crate::net::listen;
 use crate::net::unix_socket::{self, SocketFile};
 use crate::settings::{AdminAddress, Settings};
 
@@ -47,7 +48,8 @@ impl Door {
     /// When it is none.
     pub fn passed(socket: OwnedFd) -> io::Result<Door> {
         let socket = Socket::from(socket);
-        if socket.r#type()? != Type::STREAM || !socket.is_listener()? {
+        let is_network = [Domain::IPV4, Domain::IPV6].contains(&socket.domain()?);
+        if !is_network || socket.r#type()? != Type::STREAM || !socket.is_listener()? {
             return Err(io::Error::other("what was passed is no TCP socket that listens; with Accept=no"));
         }
         Door::on(TcpListener::from(socket))
@@ -82,7 +84,7 @@ impl Door {
 
     /// Whether other machines may reach it.
     pub fn is_on_network(&self) -> bool {
-        self.tcp_address().is_some_and(|address| !address.ip().to_canonical().is_loopback())
+        self.tcp_address().is_some_and(|address| listen::is_exposed(&address))
     }
 
     /// The next connection, non-blocking.

@@ -6,7 +6,6 @@
 mod api;
 mod connection;
 mod door;
-mod health;
 pub mod metrics;
 mod page;
 mod request;
@@ -21,14 +20,20 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 pub use door::Door;
 pub use token::Token;
 
+use parking_lot::Mutex;
+
 use crate::net::mailbox::Mailbox;
+use crate::net::pulse::Pulse;
 use crate::shared::Shared;
-use health::Health;
 use snapshot::Snapshots;
+
+/// How long a worker may not turn before the server counts as ill.
+const WORKER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The admin port of a running server.
 #[derive(Debug)]
@@ -55,7 +60,7 @@ struct State {
 #[derive(Debug)]
 struct Site {
     shared: Arc<Shared>,
-    health: Health,
+    pulse: Mutex<Pulse>,
     snapshots: Snapshots,
 }
 
@@ -77,7 +82,8 @@ impl Admin {
 
     /// From now on tells of this server, whose workers have these mailboxes. To be called once.
     pub fn tell_of(&self, shared: Arc<Shared>, workers: Vec<Arc<Mailbox>>) {
-        let site = Site { shared, health: Health::new(workers), snapshots: Snapshots::default() };
+        let site =
+            Site { shared, pulse: Mutex::new(Pulse::new(workers, WORKER_PATIENCE)), snapshots: Snapshots::default() };
         let first = self.state.site.set(site).is_ok();
         debug_assert!(first, "an admin port has one server");
     }

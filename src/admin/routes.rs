@@ -35,7 +35,7 @@ pub(super) fn answer(request: &Request<'_>, state: &State, now: Instant) -> Resp
 }
 
 fn health(site: Option<&Site>, now: Instant) -> Response {
-    match site.and_then(|site| site.health.silent_worker(now)) {
+    match site.and_then(|site| site.pulse.lock().silent_worker(now)) {
         None => Response::text(Status::Ok, "ok\n"),
         Some(worker) => Response::text(Status::Unavailable, format!("worker={worker} does not answer\n")),
     }

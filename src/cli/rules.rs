@@ -6,6 +6,7 @@ use super::row::Effect;
 use super::slab_sizes;
 use super::word::size;
 use crate::exit_status;
+use crate::net::listen::is_exposed;
 use crate::net::listen_spec::ListenTls;
 use crate::settings::{AdminAddress, ProtocolChoice, Settings};
 
@@ -183,15 +184,13 @@ fn admin_is_near_or_locked(draft: &Draft) -> Result<(), String> {
         "--admin-token-file guards the admin port, and there is none; give --admin".to_owned()
     })?;
     match admin {
-        Some(AdminAddress::Tcp(address)) => {
-            allow(address.ip().to_canonical().is_loopback() || admin_token_file.is_some(), || {
-                format!(
-                    "--admin {address} is open to a network; give --admin-token-file, or an address of this machine \
+        Some(AdminAddress::Tcp(address)) => allow(!is_exposed(address) || admin_token_file.is_some(), || {
+            format!(
+                "--admin {address} is open to a network; give --admin-token-file, or an address of this machine \
                      such as 127.0.0.1:{}",
-                    address.port()
-                )
-            })
-        }
+                address.port()
+            )
+        }),
         // Where a passed one is shows at the start.
         Some(AdminAddress::Unix(_) | AdminAddress::Passed) | None => Ok(()),
     }

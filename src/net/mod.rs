@@ -15,6 +15,7 @@ pub mod mailbox;
 pub mod passed;
 pub mod port_file;
 mod proxy_header;
+pub mod pulse;
 pub mod roster;
 pub mod stream;
 pub mod udp;

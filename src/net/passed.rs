@@ -30,12 +30,12 @@ use crate::sys::inherited::Inherited;
 /// When one is no socket that listens, of another family, or named as something that it is not or the settings forbid.
 pub fn listeners(passed: Vec<Inherited>, settings: &Settings) -> Result<(Vec<Listener>, Vec<UdpListener>), BindError> {
     let (mut streams, mut datagrams) = (Vec::new(), Vec::new());
-    for Inherited { fd, name } in passed {
-        let name = name.as_deref().unwrap_or(PLAIN_NAME);
-        let place = format!("fd={} name={}", fd.as_raw_fd(), name.escape_default());
+    for inherited in passed {
+        let name = inherited.base_name().unwrap_or(PLAIN_NAME);
+        let place = format!("fd={} name={}", inherited.fd.as_raw_fd(), name.escape_default());
         let refused = |why: Fault| BindError::new("serve the passed", &place, why.reason, why.advice);
         let kind = kind(name, settings.tls.enabled).map_err(refused)?;
-        let socket = Socket::from(fd);
+        let socket = Socket::from(inherited.fd);
         match serve(socket, kind, settings).map_err(refused)? {
             Served::Stream(listener) => streams.push(listener),
             Served::Datagrams(listener) => datagrams.push(listener),
@@ -60,12 +60,18 @@ fn fault(reason: impl fmt::Display, advice: &'static str) -> Fault {
 
 /// What the name says of TLS: `None` = nothing, so that the flags decide.
 fn kind(name: &str, has_tls: bool) -> Result<Option<ListenTls>, Fault> {
-    let kind = match name.strip_suffix(".socket").unwrap_or(name) {
+    let kind = match name {
         PLAIN_NAME => return Ok(None),
         "larder-notls" => return Ok(Some(ListenTls::Plain)),
         "larder-tls" => ListenTls::Default,
         "larder-btls" => ListenTls::Server,
         "larder-mtls" => ListenTls::Mutual,
+        ADMIN_NAME => {
+            return Err(fault(
+                "there is one admin port, and it was passed already",
+                "give others another FileDescriptorName=",
+            ));
+        }
         _ => {
             let advice = "set FileDescriptorName= to larder, larder-notls, larder-tls, larder-btls or larder-mtls";
             return Err(fault("its name says nothing of how to serve it", advice));
@@ -116,6 +122,9 @@ fn serve(socket: Socket, kind: Option<ListenTls>, settings: &Settings) -> Result
 }
 
 const PLAIN_NAME: &str = "larder";
+
+/// What the socket of the admin port is called.
+pub const ADMIN_NAME: &str = "larder-admin";
 
 #[cfg(test)]
 mod tests {

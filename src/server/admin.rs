@@ -6,18 +6,13 @@ use std::os::fd::OwnedFd;
 use super::Failure;
 use crate::admin::{Admin, Door, Token};
 use crate::exit_status;
+use crate::net::passed::ADMIN_NAME;
 use crate::settings::{AdminAddress, Settings};
 use crate::sys::inherited::Inherited;
 
-/// What the service manager calls its socket.
-const PASSED_NAME: &str = "larder-admin";
-
 /// Its socket out of those that were `passed`; the rest are for clients.
 pub(super) fn take_passed(passed: &mut Vec<Inherited>) -> Option<OwnedFd> {
-    let is_ours = |inherited: &Inherited| {
-        inherited.name.as_deref().map(|name| name.strip_suffix(".socket").unwrap_or(name)) == Some(PASSED_NAME)
-    };
-    let at = passed.iter().position(is_ours)?;
+    let at = passed.iter().position(|inherited| inherited.base_name() == Some(ADMIN_NAME))?;
     Some(passed.remove(at).fd)
 }
 
@@ -36,9 +31,9 @@ pub(super) fn bind_tcp(settings: &Settings, passed: Option<OwnedFd>) -> Result<O
             Ok(Some(door))
         }
         (Some(AdminAddress::Passed), None) => {
-            Err(refused(&format_args!("no socket was passed as {PASSED_NAME}; set FileDescriptorName=")))
+            Err(refused(&format_args!("no socket was passed as {ADMIN_NAME}; set FileDescriptorName=")))
         }
-        (_, Some(_)) => Err(refused(&format_args!("a socket was passed as {PASSED_NAME}; give --admin passed"))),
+        (_, Some(_)) => Err(refused(&format_args!("a socket was passed as {ADMIN_NAME}; give --admin passed"))),
         (_, None) => Door::tcp(settings).map_err(|error| Failure::new(exit_status::OS_ERROR, error)),
     }
 }

@@ -18,7 +18,6 @@ mod failure;
 mod logins;
 mod memory;
 mod privileges;
-mod pulse;
 mod service;
 mod signals;
 mod threads;

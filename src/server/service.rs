@@ -9,8 +9,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use std::{fmt, io, thread};
 
-use super::pulse::Pulse;
 use crate::net::mailbox::Mailbox;
+use crate::net::pulse::Pulse;
 use crate::shared::Shared;
 use crate::sys::notify::{self, Notifier};
 
@@ -137,20 +137,22 @@ fn report(
     watchdog: Option<Duration>,
     end: &mpsc::Receiver<()>,
 ) {
-    let mut pulse = Pulse::new(mailboxes);
+    // Woken at one look, a worker has until the next one.
+    let mut pulse = Pulse::new(mailboxes, Duration::ZERO);
+    pulse.silent_worker(Instant::now());
     let mut told = String::new();
     let mut status_due = Instant::now() + STATUS_PERIOD;
     let pause = watchdog.unwrap_or(STATUS_PERIOD).min(STATUS_PERIOD);
     while end.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-        let stuck = pulse.stuck();
-        if watchdog.is_some() && stuck.is_none() {
+        let silent = pulse.silent_worker(Instant::now());
+        if watchdog.is_some() && silent.is_none() {
             let _ = notifier.say("WATCHDOG=1");
         }
-        if stuck.is_none() && Instant::now() < status_due {
+        if silent.is_none() && Instant::now() < status_due {
             continue;
         }
         status_due = Instant::now() + STATUS_PERIOD;
-        let status = match stuck {
+        let status = match silent {
             // A worker that holds a lock would have this thread wait for it as well.
             Some(worker) => format!("worker {worker} does not answer"),
             None => Status::of(shared).to_string(),

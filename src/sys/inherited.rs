@@ -22,6 +22,13 @@ pub struct Inherited {
     pub name: Option<String>,
 }
 
+impl Inherited {
+    /// What it is called, without the `.socket` of a unit that names its sockets by itself.
+    pub fn base_name(&self) -> Option<&str> {
+        self.name.as_deref().map(|name| name.strip_suffix(".socket").unwrap_or(name))
+    }
+}
+
 /// The first descriptor that is passed (SD_LISTEN_FDS_START).
 const FIRST: RawFd = 3;
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
+use std::os::unix;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -120,12 +121,21 @@ fn what_cannot_be_served_is_refused_in_one_line() {
     refused("larder-admin", tcp().into(), &[], 71, "give --admin passed");
     refused("larder", tcp().into(), admin, 71, "no socket was passed as larder-admin");
     refused("larder-admin", UdpSocket::bind("127.0.0.1:0").unwrap().into(), admin, 71, "no TCP socket that listens");
+    let near = unix::net::UnixListener::bind(tempfile::tempdir().unwrap().path().join("socket")).unwrap();
+    refused("larder-admin", near.into(), admin, 71, "no TCP socket that listens");
     let everywhere = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
     refused("larder-admin", everywhere.into(), admin, 71, "give --admin-token-file");
     let users = tempfile::NamedTempFile::new().unwrap();
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
     let users = users.path().display().to_string();
     refused("larder", udp.into(), &["--users", &users], 64, "logins do not go with UDP");
+
+    let mut manager = Manager::new();
+    manager.listen("larder-admin");
+    manager.listen("larder-admin");
+    let mut service = manager.start(admin, &[]);
+    assert_eq!(service.wait().code(), Some(71));
+    assert!(service.log().contains("there is one admin port"));
 
     let manager = Manager::new();
     let mut service = manager.start(&[], &[("LISTEN_FDS", "1")]);

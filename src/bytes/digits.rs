@@ -59,9 +59,38 @@ impl Tail {
     }
 }
 
+/// Bytes that [`short_line`] gives.
+const SHORT: usize = 8;
+
+/// The digits of a `number` below 10,000 and a line end, and how many of the bytes behind them are to be cut off: a fixed
+/// number of bytes is copied by a single instruction, any other by a call.
+#[inline]
+pub fn short_line(number: usize) -> Option<([u8; SHORT], usize)> {
+    let [high, low] = [number / 100, number % 100].map(|two| two as u32);
+    let [thousands, hundreds] = PAIRS.get(high as usize)?.map(u32::from);
+    let [tens, ones] = PAIRS[low as usize].map(u32::from);
+    let digits = thousands | hundreds << 8 | tens << 16 | ones << 24;
+    let zeroes = u32::from(number < 1000) + u32::from(number < 100) + u32::from(number < 10);
+    let len = 4 - zeroes;
+    let line = u64::from(digits >> (8 * zeroes)) | LINE_END << (8 * len);
+    Some((line.to_le_bytes(), SHORT - 2 - len as usize))
+}
+
+/// CRLF, the first byte lowest.
+const LINE_END: u64 = u16::from_le_bytes(*b"\r\n") as u64;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn short_numbers_are_all_there() {
+        for number in 0..10_000 {
+            let (line, cut) = short_line(number).expect("below the limit");
+            assert_eq!(line[..SHORT - cut], *format!("{number}\r\n").as_bytes());
+        }
+        assert!([10_000, 10_100, usize::MAX].iter().all(|&number| short_line(number).is_none()));
+    }
 
     #[test]
     fn numbers_of_all_lengths_stand_before_the_line_end() {

@@ -78,8 +78,16 @@ impl Session {
 
 /// mg with `v` and no other flag.
 #[inline]
-pub(super) fn plain_get(key: &[u8], out: &mut Outbox, cx: &Context<'_>) {
+pub(super) fn value_get(key: &[u8], out: &mut Outbox, cx: &Context<'_>) {
     Asked { key, key_form: KeyForm::Text, flags: &Flags::VALUE }.look(&Look::GET, out, cx);
+}
+
+/// mg whose flags are letters alone, if the line is one.
+#[inline(never)] // So that what other requests go through stays small.
+pub(super) fn lone_get(input: &[u8], out: &mut Outbox, cx: &Context<'_>) -> Option<Step> {
+    let (key, flags, line_len) = parse::lone_get(input)?;
+    Asked { key, key_form: KeyForm::Text, flags: &flags }.get(out, cx);
+    Some(Step::answered(line_len))
 }
 
 impl<'a> Asked<'a> {
@@ -130,6 +138,10 @@ impl<'a> Asked<'a> {
                         reply::value(bytes, parts.value_len, value);
                         return;
                     }
+                    if lease == Lease::default() && self.returns_key_alone() && found.key_form() == KeyForm::Text {
+                        reply::value_of_key(bytes, parts.value_len, self.key, value);
+                        return;
+                    }
                     bytes.extend_from_slice(reply::VALUE);
                     reply::number(bytes, parts.value_len as u64);
                     self.say_found(bytes, found, lease, touch, cx);
@@ -155,6 +167,12 @@ impl<'a> Asked<'a> {
     #[inline]
     fn returns_nothing(&self) -> bool {
         self.flags.has_none_of(b"kOstcflhTN")
+    }
+
+    /// Whether the key, and nothing else, is asked for behind the code of a hit.
+    #[inline]
+    fn returns_key_alone(&self) -> bool {
+        self.flags.has(b'k') && self.flags.has_none_of(b"OstcflhTN")
     }
 
     /// What is behind the code of a hit.

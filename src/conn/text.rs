@@ -13,6 +13,7 @@ use crate::exec::Context;
 use crate::exec::admin::{FlushOutcome, LimitOutcome};
 use crate::exec::watch::Deletion;
 use crate::protocol::binary::REQUEST_MAGIC;
+use crate::protocol::meta::parse::value_get;
 use crate::protocol::text::admin::{AutomoveChange, ShutdownWord};
 use crate::protocol::text::parse::{self, KeysLine, Reason, Refusal, Reply, Request, StoreLine};
 use crate::protocol::text::reply::{self, line};
@@ -50,9 +51,14 @@ impl Session {
                 out.say(if found == Some(Given::Not) { line::NO_MEMORY_GET } else { line::END });
                 return Step::answered(line_len);
             }
-            if let Some((key, line_len)) = parse::plain_mg(input) {
-                meta::plain_get(key, out, cx);
+            if let Some((key, line_len)) = value_get(input) {
+                meta::value_get(key, out, cx);
                 return Step::answered(line_len);
+            }
+            if input.starts_with(b"mg ")
+                && let Some(step) = meta::lone_get(input, out, cx)
+            {
+                return step;
             }
             if let Some((line, line_len)) = parse::plain_set(input) {
                 return self.store(&storing(&line, cx), line_len, &input[line_len..], out, cx);

@@ -128,12 +128,13 @@ impl Echo {
     /// Appends the answer to a get: header, client flags, `key`, and `value`, which may be sent apart.
     #[inline]
     pub fn found(self, out: &mut Vec<u8>, key: &[u8], client_flags: u32, value_len: usize, cas: u64, value: &[u8]) {
-        let header = self.header(Status::Success, 4, key.len(), value_len, cas);
-        let extras = client_flags.to_be_bytes();
+        let mut head = [0; HEADER_BYTES + 4];
+        head[..HEADER_BYTES].copy_from_slice(&self.header(Status::Success, 4, key.len(), value_len, cas));
+        head[HEADER_BYTES..].copy_from_slice(&client_flags.to_be_bytes());
         if key.is_empty() {
-            append(out, [&header, &extras, value]);
+            append(out, [&head, value]);
         } else {
-            append(out, [&header, &extras, key, value]);
+            append(out, [&head, key, value]);
         }
     }
 

@@ -157,19 +157,9 @@ impl<'a> Flags<'a> {
     #[inline(always)] // Else the flags are copied twice on their way.
     pub fn parse(text: &'a [u8], words_before: usize, key: &[u8]) -> Result<Flags<'a>, Reason> {
         let mut flags = Flags { text, ..Flags::NONE };
-        let mut count = words_before;
-        let mut rest = text;
-        // Most flags are a letter and nothing else; a line that has only such cannot be refused before there are many.
-        while let [b' ', letter, behind @ ..] = rest
-            && letter.is_ascii_alphabetic()
-            && LONE & !flags.present & bit(*letter) != 0
-            && matches!(behind, [] | [b' ', ..])
-            && count < WORDS_MAX
-        {
-            flags.present |= bit(*letter);
-            count += 1;
-            rest = behind;
-        }
+        // Most flags are a letter and nothing else. Those are too few for a line that has too many words.
+        let (mut count, rest) = flags.take_lone(text, |behind| matches!(behind, [] | [b' ', ..]));
+        count += words_before;
         for word in FlagWords::of(rest) {
             count += 1;
             let letter = word[0];
@@ -182,6 +172,23 @@ impl<'a> Flags<'a> {
             }
         }
         Ok(flags)
+    }
+
+    /// Takes flags that are a letter and nothing else, each there once, from the start of `text`, as long as `may_follow`
+    /// says so of what is behind them; returns how many, and the rest.
+    #[inline(always)]
+    fn take_lone<'b>(&mut self, text: &'b [u8], may_follow: impl Fn(&[u8]) -> bool) -> (usize, &'b [u8]) {
+        let (mut count, mut rest) = (0, text);
+        while let [b' ', letter, behind @ ..] = rest
+            && letter.is_ascii_alphabetic()
+            && LONE & !self.present & bit(*letter) != 0
+            && may_follow(behind)
+        {
+            self.present |= bit(*letter);
+            count += 1;
+            rest = behind;
+        }
+        (count, rest)
     }
 
     #[inline(always)]
@@ -277,6 +284,29 @@ impl<'a> Iterator for FlagWords<'a> {
         self.rest = rest;
         Some(word)
     }
+}
+
+/// The key of an mg with `v` and no other flag, at the start of `input`, and where the line ends. `None` of all else,
+/// which [`parse`] reads.
+#[inline]
+pub fn value_get(input: &[u8]) -> Option<(&[u8], usize)> {
+    let rest = input.strip_prefix(b"mg ")?;
+    let (key, rest) = rest.split_at(scan::find_separator(rest)?);
+    let is_plain = (1..=KEY_MAX).contains(&key.len()) && rest.starts_with(b" v\r\n");
+    is_plain.then_some((key, b"mg  v\r\n".len() + key.len()))
+}
+
+/// An mg whose flags are letters alone, at the start of `input`: key, flags, and where the line ends. `None` of all else,
+/// which [`parse`] reads.
+#[inline]
+pub fn lone_get(input: &[u8]) -> Option<(&[u8], Flags<'_>, usize)> {
+    let rest = input.strip_prefix(b"mg ")?;
+    let (key, text) = rest.split_at(scan::find_separator(rest)?);
+    let mut flags = Flags::NONE;
+    let (_, behind) = flags.take_lone(text, |behind| matches!(behind, [b' ' | b'\r', ..]));
+    flags.text = &text[..text.len() - behind.len()];
+    let is_plain = (1..=KEY_MAX).contains(&key.len()) && behind.starts_with(b"\r\n");
+    is_plain.then_some((key, flags, input.len() - behind.len() + 2))
 }
 
 /// Reads what stands behind the command.
@@ -410,5 +440,46 @@ mod tests {
         assert_eq!(swallow(" k x"), 0);
         assert_eq!(swallow(" k"), 0);
         assert_eq!(parse(Command::Get, b" k v v").expect_err("twice").swallow, 0);
+    }
+
+    #[test]
+    fn plain_gets_are_read_as_parse_reads_them() {
+        let longest = [b"mg ", &[b'k'; KEY_MAX][..], b" v\r\n"].concat();
+        for line in [
+            &b"mg key\r\n"[..],
+            b"mg k v\r\n",
+            b"mg key v q k\r\n",
+            b"mg \xff k t s c f h l u x I v q\r\n",
+            &longest[..],
+        ] {
+            let input = [line, &b"mg next v\r\n"[..]].concat();
+            let (key, flags, len) = lone_get(&input).unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(line)));
+            let expected = parse(Command::Get, &line[2..line.len() - 2]).expect("sound");
+            assert_eq!((key, format!("{flags:?}"), len), (expected.key, format!("{:?}", expected.flags), line.len()));
+            let is_value = expected.flags.text() == b" v";
+            assert_eq!(value_get(&input), is_value.then_some((key, len)));
+        }
+        let too_long = [b"mg ", &[b'k'; KEY_MAX + 1][..], b" v\r\n"].concat();
+        for other in [
+            &b"mg key v"[..],
+            b"mg key v\n",
+            b"mg key v\r",
+            b"mg key v\r k\r\n",
+            b"mg key v v\r\n",
+            b"mg key vq\r\n",
+            b"mg key  v\r\n",
+            b"mg key v \r\n",
+            b"mg key v T1\r\n",
+            b"mg key Oopaque\r\n",
+            b"mg key b\r\n",
+            b"mg  v\r\n",
+            b"mg  key v\r\n",
+            b"mg k\tv v\r\n",
+            b"ms key 1 v\r\n",
+            &too_long,
+        ] {
+            assert!(lone_get(other).is_none(), "{}", String::from_utf8_lossy(other));
+            assert!(value_get(other).is_none(), "{}", String::from_utf8_lossy(other));
+        }
     }
 }

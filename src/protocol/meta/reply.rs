@@ -2,8 +2,8 @@
 
 use super::key;
 use super::parse::FlagWords;
-use crate::bytes::append::append;
-use crate::bytes::digits::Tail;
+use crate::bytes::append::{append, append_cut};
+use crate::bytes::digits::{Tail, short_line};
 use crate::command::KeyForm;
 
 /// Done.
@@ -23,12 +23,32 @@ pub const EXISTS: &[u8] = b"EX";
 /// apart.
 #[inline]
 pub fn value(out: &mut Vec<u8>, value_len: usize, value: Option<&[u8]>) {
-    let mut tail = Tail::line();
-    tail.number(value_len as u64);
-    match value {
-        Some(value) => append(out, [VALUE, tail.text(), value, b"\r\n"]),
-        None => append(out, [VALUE, tail.text()]),
+    match short_line(value_len) {
+        Some((line, cut)) => append_cut(out, [VALUE, &line], cut),
+        None => append(out, [VALUE, long_line(value_len).text()]),
     }
+    if let Some(value) = value {
+        append(out, [value, b"\r\n"]);
+    }
+}
+
+/// As [`value`], with a key that is text.
+#[inline]
+pub fn value_of_key(out: &mut Vec<u8>, value_len: usize, key: &[u8], value: Option<&[u8]>) {
+    match short_line(value_len) {
+        Some((line, cut)) => append_cut(out, [VALUE, &line], cut + b"\r\n".len()),
+        None => append_cut(out, [VALUE, long_line(value_len).text()], b"\r\n".len()),
+    }
+    match value {
+        Some(value) => append(out, [b" k", key, b"\r\n", value, b"\r\n"]),
+        None => append(out, [b" k", key, b"\r\n"]),
+    }
+}
+
+fn long_line(number: usize) -> Tail {
+    let mut tail = Tail::line();
+    tail.number(number as u64);
+    tail
 }
 
 /// Appends a number.

@@ -295,16 +295,6 @@ pub fn plain_get(input: &[u8]) -> Option<(&[u8], usize)> {
     is_plain.then_some((key, b"get \r\n".len() + key_len))
 }
 
-/// The key of an mg that asks for the value and nothing else, at the start of `input`, and where the line ends. `None` of
-/// all else, which [`parse`] reads.
-#[inline]
-pub fn plain_mg(input: &[u8]) -> Option<(&[u8], usize)> {
-    let rest = input.strip_prefix(b"mg ")?;
-    let (key, rest) = rest.split_at(scan::find_separator(rest)?);
-    let is_plain = (1..=KEY_MAX).contains(&key.len()) && rest.starts_with(b" v\r\n");
-    is_plain.then_some((key, b"mg  v\r\n".len() + key.len()))
-}
-
 /// The line of a set whose numbers have few digits and no sign, at the start of `input`, and where it ends. `None` of all
 /// else, which [`parse`] reads.
 #[inline]
@@ -519,23 +509,6 @@ mod tests {
         ] {
             assert_eq!(plain_get(other), None, "{}", String::from_utf8_lossy(other));
         }
-    }
-
-    #[test]
-    fn plain_mgs_ask_for_the_value_alone() {
-        assert_eq!(plain_mg(b"mg key v\r\nmg"), Some((&b"key"[..], 10)));
-        let too_long = [b"mg ", &[b'k'; KEY_MAX + 1][..], b" v\r\n"].concat();
-        let others: [&[u8]; 8] = [
-            b"mg key v",
-            b"mg key v\n",
-            b"mg key v k\r\n",
-            b"mg key\r\n",
-            b"mg  v\r\n",
-            b"mg  key v\r\n",
-            b"mg k\tv v\r\n",
-            &too_long,
-        ];
-        assert_eq!(others.map(plain_mg), [None; 8]);
     }
 
     #[test]

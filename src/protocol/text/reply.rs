@@ -1,8 +1,8 @@
 //! The lines that answer requests.
 
 use super::parse::Reason;
-use crate::bytes::append::append;
-use crate::bytes::digits::Tail;
+use crate::bytes::append::{append, append_cut};
+use crate::bytes::digits::{Tail, short_line};
 use crate::protocol::meta::parse::Command;
 
 /// Lines that never vary, with their CRLF.
@@ -207,26 +207,27 @@ pub fn value(
     cas: Option<u64>,
     value: Option<&[u8]>,
 ) {
+    let short = if client_flags == 0 && cas.is_none() { short_line(value_len) } else { None };
+    match short {
+        Some((line, cut)) => append_cut(out, [b"VALUE ", key, b" 0 ", &line], cut),
+        None => value_line(out, key, client_flags, value_len, cas),
+    }
+    if let Some(value) = value {
+        append(out, [value, b"\r\n"]);
+    }
+}
+
+fn value_line(out: &mut Vec<u8>, key: &[u8], client_flags: u32, value_len: usize, cas: Option<u64>) {
     let mut tail = Tail::line();
     if let Some(cas) = cas {
         tail.number(cas);
         tail.byte(b' ');
     }
     tail.number(value_len as u64);
-    if client_flags == 0 {
-        match value {
-            Some(value) => append(out, [b"VALUE ", key, b" 0 ", tail.text(), value, b"\r\n"]),
-            None => append(out, [b"VALUE ", key, b" 0 ", tail.text()]),
-        }
-        return;
-    }
     tail.byte(b' ');
     tail.number(u64::from(client_flags));
     tail.byte(b' ');
-    match value {
-        Some(value) => append(out, [b"VALUE ", key, tail.text(), value, b"\r\n"]),
-        None => append(out, [b"VALUE ", key, tail.text()]),
-    }
+    append(out, [b"VALUE ", key, tail.text()]);
 }
 
 /// Appends the answer to incr and decr.

@@ -15,6 +15,12 @@ pub(crate) struct Arguments {
     /// Measure `memcached -R 100` as well
     #[arg(long)]
     pub(crate) tuned: bool,
+    /// Measure another server as well: a program that takes memcached's flags; it is left out of rows it cannot do
+    #[arg(long, value_name = "PATH")]
+    pub(crate) rival: Option<PathBuf>,
+    /// Measure a server as well that only waits, reads and writes
+    #[arg(long)]
+    pub(crate) floor: bool,
     /// Measure memcached against itself instead: shows the noise of this machine
     #[arg(long)]
     pub(crate) null: bool,

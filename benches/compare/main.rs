@@ -8,6 +8,7 @@ mod arguments;
 #[path = "../contestant/mod.rs"]
 #[allow(dead_code, reason = "shared by the bench targets; each uses a part")]
 mod contestant;
+mod floor;
 #[path = "../load/mod.rs"]
 #[allow(dead_code, reason = "shared by the bench targets; each uses a part")]
 mod load;
@@ -28,6 +29,9 @@ use contestant::stats::OldAnchor;
 use rows::Row;
 
 fn main() -> ExitCode {
+    if let Some(status) = floor::serve_if_asked() {
+        return status;
+    }
     let arguments = Arguments::parse();
     arguments.common.run("compare", rows::all(), |rows| compare(&arguments, rows))
 }
@@ -42,8 +46,8 @@ fn compare(arguments: &Arguments, rows: &[Row]) -> Result<(), String> {
     for row in rows {
         match measure::row(row, &contestants, arguments) {
             Ok(series) => {
-                println!("{}", print::row(row, &contestants, &series));
-                figures += &print::json(row, &contestants, &series);
+                println!("{}", print::row(row, &series));
+                figures += &print::json(row, &series);
             }
             Err(why) => {
                 println!("{}: FAILED: {why}\n", row.name);
@@ -66,6 +70,14 @@ fn contestants(arguments: &Arguments) -> Vec<Contestant> {
     let mut contestants = vec![memcached, challenger];
     if arguments.tuned {
         contestants.insert(1, tuned);
+    }
+    if let Some(program) = &arguments.rival {
+        contestants.push(Contestant {
+            name: Contestant::RIVAL.into(),
+            wrapper: vec![],
+            program: program.clone(),
+            arguments: vec![],
+        });
     }
     contestants
 }

@@ -1,12 +1,16 @@
 //! Measures one row: starts the servers, fills them, and asks each in turn.
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::arguments::Arguments;
 use crate::contestant::accounting::own_cpu_time;
 use crate::contestant::process::{Contestant, Server};
+use crate::floor;
 use crate::load::fleet::{Fleet, Until};
 use crate::load::traffic::Traffic;
+use crate::load::workload::Workload;
 use crate::pin::Pin;
 use crate::rows::Row;
 
@@ -36,10 +40,14 @@ pub(crate) struct Sample {
 /// All samples of one server in one row.
 #[derive(Default)]
 pub(crate) struct Series {
+    /// Its name in the tables.
+    pub(crate) name: String,
     /// What the server calls its version.
     pub(crate) version: String,
     /// One sample a round.
     pub(crate) samples: Vec<Sample>,
+    /// Why it was left out of the row, which only those may be that are neither the anchor nor judged.
+    pub(crate) absent: Option<String>,
 }
 
 /// A started server with its connections.
@@ -55,32 +63,84 @@ struct Rig {
 /// large values, and would else look like a difference between the servers. The order turns, so that a drift of the
 /// machine falls on all alike.
 pub(crate) fn row(row: &Row, contestants: &[Contestant], arguments: &Arguments) -> Result<Vec<Series>, String> {
-    let mut series: Vec<Series> = contestants.iter().map(|_| Series::default()).collect();
+    let folder = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
+    let mut entrants: Vec<Entrant> = contestants.iter().map(|one| Entrant::of(one, &row.workload)).collect();
+    if arguments.floor {
+        entrants.push(Entrant::floor(row, arguments, folder.path())?);
+    }
     for round in 0..arguments.rounds() as usize {
-        let order = (0..contestants.len()).map(|turn| (round + turn) % contestants.len());
         let mut rigs = Vec::new();
-        for at in order {
-            let contestant = &contestants[at];
-            let rig = Rig::set_up(row, contestant, arguments).map_err(|why| format!("{}: {why}", contestant.name))?;
-            rigs.push((at, rig));
+        for turn in 0..entrants.len() {
+            let at = (round + turn) % entrants.len();
+            let entrant = &mut entrants[at];
+            if let Some(rig) = entrant.unless_optional(|one| Rig::set_up(row, one, arguments))? {
+                rigs.push((at, rig));
+            }
         }
-        for (at, rig) in &mut rigs {
-            let sample = rig.sample(arguments.seconds()).map_err(|why| format!("{}: {why}", contestants[*at].name))?;
-            series[*at].version = rig.server.version().to_owned();
-            series[*at].samples.push(sample);
+        for (at, mut rig) in rigs {
+            let version = rig.server.version().to_owned();
+            let sample = entrants[at].unless_optional(|_| rig.sample(arguments.seconds()))?;
+            entrants[at].series.version = version;
+            entrants[at].series.samples.extend(sample);
         }
     }
-    Ok(series)
+    Ok(entrants.into_iter().map(|entrant| entrant.series).collect())
+}
+
+/// A server with the load that it gets in this row, and what was measured.
+struct Entrant {
+    contestant: Contestant,
+    workload: Workload,
+    /// Whether the keys are stored in it first.
+    is_filled: bool,
+    series: Series,
+}
+
+impl Entrant {
+    fn of(contestant: &Contestant, workload: &Workload) -> Self {
+        let series = Series { name: contestant.name.clone(), ..Series::default() };
+        Entrant { contestant: contestant.clone(), workload: workload.clone(), is_filled: true, series }
+    }
+
+    fn floor(row: &Row, arguments: &Arguments, folder: &Path) -> Result<Self, String> {
+        let larder = arguments.common.larder();
+        let Some(workload) = floor::workload(row) else {
+            let mut entrant = Entrant::of(&Contestant { name: "floor".into(), ..larder }, &row.workload);
+            entrant.series.absent = Some("its answers to mixed requests are not alike".to_owned());
+            return Ok(entrant);
+        };
+        let contestant = floor::contestant(&workload, &larder, folder)?;
+        Ok(Entrant { is_filled: false, ..Entrant::of(&contestant, &workload) })
+    }
+
+    /// Does this unless the server is left out. The failure of a server that need not take part leaves it out.
+    fn unless_optional<T>(&mut self, step: impl FnOnce(&Self) -> Result<T, String>) -> Result<Option<T>, String> {
+        if self.series.absent.is_some() {
+            return Ok(None);
+        }
+        match step(self) {
+            Ok(outcome) => Ok(Some(outcome)),
+            Err(why) if self.contestant.is_optional() => {
+                self.series.absent = Some(why);
+                self.series.samples.clear();
+                Ok(None)
+            }
+            Err(why) => Err(format!("{}: {why}", self.contestant.name)),
+        }
+    }
 }
 
 impl Rig {
-    fn set_up(row: &Row, contestant: &Contestant, arguments: &Arguments) -> Result<Self, String> {
+    fn set_up(row: &Row, entrant: &Entrant, arguments: &Arguments) -> Result<Self, String> {
         let pin = Pin::wanted(arguments.pin);
-        let server = pin.on_server(|| contestant.start(arguments.common.threads, row.memory_mb, CONNECTIONS_MAX))?;
-        fill(row, &server)?;
+        let (threads, memory_mb) = (arguments.common.threads, row.memory_mb);
+        let server = pin.on_server(|| entrant.contestant.start(threads, memory_mb, CONNECTIONS_MAX))?;
+        if entrant.is_filled {
+            fill(&entrant.workload, server.address())?;
+        }
         server.settle().map_err(|error| error.to_string())?;
         let fleet = Fleet::connect(server.address(), row.connections).map_err(|error| error.to_string())?;
-        let traffic = Traffic::of(&row.workload, SEED);
+        let traffic = Traffic::of(&entrant.workload, SEED);
         Ok(Rig { server, fleet, traffic })
     }
 
@@ -111,10 +171,10 @@ impl Rig {
     }
 }
 
-/// Stores every key of the row once, or fills an evicting cache with the keys that are popular.
-fn fill(row: &Row, server: &Server) -> Result<(), String> {
-    let filling = row.workload.filling();
-    let mut fleet = Fleet::connect(server.address(), FILLING_CONNECTIONS).map_err(|error| error.to_string())?;
+/// Stores every key of the load once, or fills an evicting cache with the keys that are popular.
+pub(crate) fn fill(workload: &Workload, address: SocketAddr) -> Result<(), String> {
+    let filling = workload.filling();
+    let mut fleet = Fleet::connect(address, FILLING_CONNECTIONS).map_err(|error| error.to_string())?;
     let mut traffic = Traffic::of(&filling, SEED);
     fleet
         .run(&mut traffic, Until::Requests(filling.key_count))
@@ -122,7 +182,8 @@ fn fill(row: &Row, server: &Server) -> Result<(), String> {
         .map_err(|failure| format!("while it was filled, {failure}"))
 }
 
-const SEED: u64 = 11211;
-const FILLING_CONNECTIONS: usize = 4;
+/// Of all choices of keys.
+pub(crate) const SEED: u64 = 11211;
 /// memcached's default, said aloud.
-const CONNECTIONS_MAX: usize = 1024;
+pub(crate) const CONNECTIONS_MAX: usize = 1024;
+const FILLING_CONNECTIONS: usize = 4;

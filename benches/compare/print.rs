@@ -29,13 +29,17 @@ pub(crate) fn head() -> String {
 }
 
 /// One row: a line per server; those after the first (the anchor) with their ratio to it.
-pub(crate) fn row(row: &Row, contestants: &[Contestant], series: &[Series]) -> String {
+pub(crate) fn row(row: &Row, series: &[Series]) -> String {
     let mut out = format!("{}: {}, {} connections\n", row.name, row.question, row.connections);
-    for (at, (contestant, one)) in contestants.iter().zip(series).enumerate() {
-        let cells = cells(&one.samples);
-        let ratio = if at == 0 { String::new() } else { ratio_cells(row, contestant, &series[0], one) };
+    for (at, one) in series.iter().enumerate() {
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "  {:<24}{cells}   {ratio}", label(contestant, one));
+        if let Some(why) = &one.absent {
+            let _ = writeln!(out, "  {:<24}left out: {why}", one.name);
+            continue;
+        }
+        let cells = cells(&one.samples);
+        let ratio = if at == 0 { String::new() } else { ratio_cells(row, &series[0], one) };
+        let _ = writeln!(out, "  {:<24}{cells}   {ratio}", label(one));
         let notes = notes(row, &one.samples);
         if !notes.is_empty() {
             let _ = writeln!(out, "    {notes}");
@@ -45,9 +49,9 @@ pub(crate) fn row(row: &Row, contestants: &[Contestant], series: &[Series]) -> S
 }
 
 /// The figures of every round, one JSON object a line.
-pub(crate) fn json(row: &Row, contestants: &[Contestant], series: &[Series]) -> String {
+pub(crate) fn json(row: &Row, series: &[Series]) -> String {
     let mut out = String::new();
-    for (contestant, one) in contestants.iter().zip(series) {
+    for one in series {
         for (round, sample) in one.samples.iter().enumerate() {
             let _ = writeln!(
                 out,
@@ -55,7 +59,7 @@ pub(crate) fn json(row: &Row, contestants: &[Contestant], series: &[Series]) -> 
                  \"cpu_micros\":{:.4},\"user_micros\":{:.4},\"load_micros\":{:.4},\"p50_micros\":{:.1},\"p99_micros\":{:.1},\
                  \"p999_micros\":{:.1},\"hit_share\":{:.4},\"refused\":{}}}",
                 row.name,
-                contestant.name,
+                one.name,
                 one.version,
                 sample.keys_per_second,
                 sample.cpu_micros,
@@ -73,8 +77,8 @@ pub(crate) fn json(row: &Row, contestants: &[Contestant], series: &[Series]) -> 
 }
 
 /// The name with the version behind its first word: `memcached 1.6.45 -R 100`.
-fn label(contestant: &Contestant, series: &Series) -> String {
-    let (program, options) = contestant.name.split_once(' ').unwrap_or((&contestant.name, ""));
+fn label(series: &Series) -> String {
+    let (program, options) = series.name.split_once(' ').unwrap_or((&series.name, ""));
     format!("{program} {} {options}", series.version).trim_end().to_owned()
 }
 
@@ -94,7 +98,7 @@ fn cells(samples: &[Sample]) -> String {
 }
 
 /// The median of the rounds' ratios: both sides of each were measured within seconds of each other.
-fn ratio_cells(row: &Row, contestant: &Contestant, anchor: &Series, one: &Series) -> String {
+fn ratio_cells(row: &Row, anchor: &Series, one: &Series) -> String {
     let mut ratios: Vec<f64> =
         one.samples.iter().zip(&anchor.samples).map(|(ours, theirs)| ours.cpu_micros / theirs.cpu_micros).collect();
     ratios.sort_by(f64::total_cmp);
@@ -103,7 +107,7 @@ fn ratio_cells(row: &Row, contestant: &Contestant, anchor: &Series, one: &Series
         (Some(least), Some(most)) => format!("({least:.2}-{most:.2})"),
         _ => String::new(),
     };
-    if !contestant.is_judged() {
+    if one.name != Contestant::LARDER {
         return format!("{ratio:>5.2} {spread:<11}");
     }
     let [must, goal] = row.target.cells();

@@ -37,9 +37,17 @@ impl Contestant {
     /// The name under which Larder runs.
     pub(crate) const LARDER: &str = "larder";
 
+    /// The name under which a third server runs.
+    pub(crate) const RIVAL: &str = "rival";
+
     /// Whether the targets apply to it.
     pub(crate) fn is_judged(&self) -> bool {
         self.name == Self::LARDER
+    }
+
+    /// Whether a row does without it when it cannot do what the row asks.
+    pub(crate) fn is_optional(&self) -> bool {
+        self.name == Self::RIVAL
     }
 
     /// Starts the server on a free loopback port with `-t threads -m memory_mb -c connections_max` and waits until it

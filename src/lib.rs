@@ -38,6 +38,7 @@
 pub const MEMCACHED_VERSION: &str = "1.6.45";
 
 pub mod admin;
+mod allowance;
 pub mod auth;
 pub mod bytes;
 pub mod cli;

@@ -10,7 +10,7 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(exit) => return exit.report(),
     };
-    cli::logging::start(settings.verbosity);
+    cli::logging::start(settings.verbosity, settings.log_format);
     for line in cli::notices(&settings) {
         log::warn!("{line}");
     }

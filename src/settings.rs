@@ -101,6 +101,16 @@ pub type AutomoveLevel = u8;
 /// Connections at the admin port at once.
 pub const ADMIN_CONNECTIONS_MAX: usize = 64;
 
+/// How a line of the log is written (`--log-format`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// `time=... level=... target=... msg=...`.
+    #[default]
+    Text,
+    /// A JSON object.
+    Json,
+}
+
 /// Where the admin port is (`--admin`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AdminAddress {
@@ -174,6 +184,10 @@ pub struct Settings {
     pub lock_memory: bool,
     /// `-v`: how often it was given.
     pub verbosity: u8,
+    /// `--log-format`: how a line of the log is written.
+    pub log_format: LogFormat,
+    /// `--slow-request-us`: a batch of requests that keeps its worker longer is logged; 0 = none is.
+    pub slow_request_micros: u32,
     /// `-t`: worker threads.
     pub threads: usize,
     /// `-R`: requests served for one connection per wake-up.
@@ -319,6 +333,8 @@ impl Default for Settings {
             pid_file: None,
             lock_memory: false,
             verbosity: 0,
+            log_format: LogFormat::Text,
+            slow_request_micros: 0,
             threads: 4,
             requests_per_event: 20,
             memory_limit_bytes: 64 << 20,

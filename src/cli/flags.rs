@@ -9,7 +9,7 @@ use super::word::Word;
 use super::{admin, config, help, license_page, listen, options, version_line};
 use crate::auth::access_list::network;
 use crate::auth::sasl::Mechanism;
-use crate::settings::ProtocolChoice;
+use crate::settings::{LogFormat, ProtocolChoice};
 use crate::sys::owner::OwnerNames;
 
 /// Every flag of memcached 1.6.45 (builds with and without TLS, SASL, extstore and the proxy), and those of our own.
@@ -327,6 +327,25 @@ pub(super) static FLAGS: &[Row] = &[
         draft.settings.verbosity = draft.settings.verbosity.saturating_add(1);
         Ok(())
     }),
+    Row::long("log-format", Process, "how lines of the log are written: text, or json for an object on each line").value(
+        "name",
+        "text",
+        |draft, word| {
+            draft.settings.log_format = match word.text()? {
+                "text" => LogFormat::Text,
+                "json" => LogFormat::Json,
+                _ => return Err(word.refusal("is no format; give text or json")),
+            };
+            Ok(())
+        },
+    ),
+    Row::long(
+        "slow-request-us",
+        Process,
+        "log requests that came together and kept a worker longer than these microseconds, with the first one's command \
+         and key; 0 = none",
+    )
+    .value("us", "0", |draft, word| word.number(0..=INT_MAX).map(|us| draft.settings.slow_request_micros = us)),
     Row::flag('o', "extended", Process, "list of options with commas between them; may be repeated")
         .value("list", "", |draft, word| options::read(draft, word.text()?))
         .wrong_value_exits_1(),
@@ -369,7 +388,7 @@ mod tests {
     use super::*;
     use crate::cli::row::{Effect, Name, Takes};
     use crate::cli::{parse, read, words};
-    use crate::settings::{AdminAddress, Settings};
+    use crate::settings::{AdminAddress, LogFormat, Settings};
 
     #[test]
     fn every_flag_of_memcached_is_here_once() {
@@ -489,6 +508,8 @@ mod tests {
             ("-r", |s| s.core_dumps = true),
             ("-v", |s| s.verbosity = 1),
             ("-vv --verbose --verbose=9", |s| s.verbosity = 4),
+            ("--log-format json", |s| s.log_format = LogFormat::Json),
+            ("--slow-request-us 5000", |s| s.slow_request_micros = 5000),
             ("-o idle_timeout=5", |s| s.idle_timeout_secs = 5),
         ];
         for (line, change) in cases {
@@ -517,7 +538,7 @@ mod tests {
                 "-p -2|-p 65536|-p x|-p 11211x|-p=|-U -2|-U 65536|-U x|-a 9|-a 1000|-a x|-s=|-b -2|\
                  -b x|-B http|-B ASCII|-B negotiating|-m 0|-m x|-m -1|-m 1.5|-m 64mb|-m 65537g|\
                  -m 99999999999999999999|-I 0|-I 1023|-I 1000|-I 1073741825|-I 2g|-I x|-I -1m|-Y=|\
-                 -e=|-P=|--max-connections-per-address -1|--max-connections-per-address x|\
+                 -e=|-P=|--log-format JSON|--log-format=|--slow-request-us -1|--slow-request-us x|--max-connections-per-address -1|--max-connections-per-address x|\
                  --max-connection-rate 1000001|--max-connection-rate -1",
             ),
         ] {

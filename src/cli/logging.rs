@@ -1,22 +1,30 @@
-//! The log: one line an event on standard error, `time=... level=... target=... msg=...`.
+//! The log: one line an event on standard error, `time=... level=... target=... msg=...`, or a JSON object with the same
+//! (`--log-format json`).
 //!
-//! The message comes last and may hold anything but control characters, which are escaped: a key with a line feed in it
-//! must not forge a line of its own.
+//! In text the message comes last and may hold anything but control characters, which are escaped: a key with a line feed
+//! in it must not forge a line of its own. Events with fields (slow requests) have those behind it.
 
 use std::fmt::{Display, Write as _};
-use std::io::{self, Write};
+use std::io::Write;
 
 use env_logger::{Env, Target};
 use log::Record;
+use log::kv::{self, Key, Value, VisitSource};
+
+use crate::settings::LogFormat;
 
 /// Starts the log; the first call wins. `verbosity` counts `-v`; the variable RUST_LOG goes before it.
-pub fn start(verbosity: u8) {
+pub fn start(verbosity: u8, format: LogFormat) {
     // The only error is that a logger is there already, as in tests that start several servers.
     let _ = env_logger::Builder::from_env(Env::default().default_filter_or(level(verbosity)))
         .target(Target::Stderr)
-        .format(|out, record| {
+        .format(move |out, record| {
             let time = out.timestamp_millis();
-            write_line(out, &time, record)
+            let line = match format {
+                LogFormat::Text => text_line(&time, record),
+                LogFormat::Json => json_line(&time, record),
+            };
+            writeln!(out, "{line}")
         })
         .try_init();
 }
@@ -31,16 +39,59 @@ fn level(verbosity: u8) -> &'static str {
     }
 }
 
-fn write_line(out: &mut impl Write, time: &impl Display, record: &Record<'_>) -> io::Result<()> {
-    let level = match record.level() {
+fn level_name(record: &Record<'_>) -> &'static str {
+    match record.level() {
         log::Level::Error => "error",
         log::Level::Warn => "warn",
         log::Level::Info => "info",
         log::Level::Debug => "debug",
         log::Level::Trace => "trace",
-    };
+    }
+}
+
+fn text_line(time: &impl Display, record: &Record<'_>) -> String {
     let message = one_line(&record.args().to_string());
-    writeln!(out, "time={time} level={level} target={} msg={message}", record.target())
+    let mut line = format!("time={time} level={} target={} msg={message}", level_name(record), record.target());
+    visit(record, |key, value| {
+        let text = value.to_string();
+        // What would look like several words or like another field is quoted.
+        let is_plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && !"\"='".contains(c));
+        let _ = if is_plain { write!(line, " {key}={text}") } else { write!(line, " {key}={text:?}") };
+    });
+    line
+}
+
+fn json_line(time: &impl Display, record: &Record<'_>) -> String {
+    let text = |text: &str| serde_json::Value::from(text).to_string();
+    let mut line = format!(
+        r#"{{"time":{},"level":"{}","target":{},"message":{}"#,
+        text(&time.to_string()),
+        level_name(record),
+        text(record.target()),
+        text(&record.args().to_string()),
+    );
+    visit(record, |key, value| {
+        let value = match value.to_u64() {
+            Some(number) => number.to_string(),
+            None => text(&value.to_string()),
+        };
+        let _ = write!(line, ",{}:{value}", text(key.as_str()));
+    });
+    line.push('}');
+    line
+}
+
+/// Shows each field of the event.
+fn visit(record: &Record<'_>, show: impl FnMut(Key<'_>, Value<'_>)) {
+    struct Visitor<F>(F);
+    impl<'kvs, F: FnMut(Key<'_>, Value<'_>)> VisitSource<'kvs> for Visitor<F> {
+        fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
+            (self.0)(key, value);
+            Ok(())
+        }
+    }
+    // The visitor has no errors, and fields of the crate's own events have none.
+    let _ = record.key_values().visit(&mut Visitor(show));
 }
 
 /// The text with its control characters written as `\n`, `\u{1b}`.
@@ -74,19 +125,25 @@ mod tests {
             ("\u{1b}[31m", "\\u{1b}[31m"),
             ("größer", "größer"),
         ] {
-            let mut out = Vec::new();
-            write_line(
-                &mut out,
-                &"T",
-                &Record::builder()
-                    .level(log::Level::Warn)
-                    .target("larder::net")
-                    .args(format_args!("{message}"))
-                    .build(),
-            )
-            .expect("a Vec takes everything");
-            let line = String::from_utf8(out).expect("text");
-            assert_eq!(line, format!("time=T level=warn target=larder::net msg={expected}\n"));
+            let args = format_args!("{message}");
+            let record = Record::builder().level(log::Level::Warn).target("larder::net").args(args).build();
+            assert_eq!(text_line(&"T", &record), format!("time=T level=warn target=larder::net msg={expected}"));
+            let json: serde_json::Value = serde_json::from_str(&json_line(&"T", &record)).expect("an object");
+            let object = serde_json::json!({"time": "T", "level": "warn", "target": "larder::net", "message": message});
+            assert_eq!(json, object);
+            assert!(!json_line(&"T", &record).contains(char::is_control));
         }
+    }
+
+    #[test]
+    fn fields_stand_behind_the_message() {
+        let fields =
+            [("us", Value::from(7u32)), ("first", Value::from("get a\nb=\"c\"")), ("peer", Value::from("[::1]:5"))];
+        let args = format_args!("slow requests");
+        let record = Record::builder().level(log::Level::Warn).target("t").args(args).key_values(&fields).build();
+        let text = text_line(&"T", &record);
+        assert!(text.ends_with(r#"msg=slow requests us=7 first="get a\nb=\"c\"" peer=[::1]:5"#), "{text}");
+        let json = json_line(&"T", &record);
+        assert!(json.ends_with(r#""us":7,"first":"get a\nb=\"c\"","peer":"[::1]:5"}"#), "{json}");
     }
 }

@@ -17,6 +17,8 @@ pub mod port_file;
 mod proxy_header;
 pub mod pulse;
 pub mod roster;
+mod slow;
+mod stopwatch;
 pub mod stream;
 pub mod udp;
 pub mod unix_socket;

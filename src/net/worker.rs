@@ -26,6 +26,7 @@ use super::connection::{Connection, Read};
 use super::kept::Kept;
 use super::listen::UdpListener;
 use super::mailbox::{Accepted, Mailbox, Message};
+use super::stopwatch::Stopwatch;
 use super::udp::UdpPort;
 use super::watchers::{Newcomer, Watchers};
 use crate::auth::authority::Verdict;
@@ -34,7 +35,6 @@ use crate::conn::{Next, Outbox};
 use crate::exec::Context;
 use crate::net::roster::Activity;
 use crate::shared::Shared;
-use crate::stats::latency::{Kind, Sampler};
 use crate::watch::{self, CloseReason, Event as Watched};
 
 /// Bytes of the buffer that requests are read into. The first part takes what a connection had kept of an incomplete
@@ -134,7 +134,7 @@ struct Loop {
     /// Number of the connection that came last.
     serial: u64,
     requests_max: u32,
-    sampler: Sampler,
+    stopwatch: Stopwatch,
     now: Seconds,
     /// Set by the order to stop.
     stop_by: Option<Instant>,
@@ -173,7 +173,7 @@ impl Loop {
             complaints: Complaints::default(),
             serial: 0,
             requests_max,
-            sampler: Sampler::new(settings.admin.is_some()),
+            stopwatch: Stopwatch::new(settings),
             now: shared.clock.now(),
             stop_by: None,
             idle_checked: 0,
@@ -331,10 +331,12 @@ impl Loop {
             return self.part(id);
         }
         let hears_secrets = connection.session.hears_secrets();
-        let timed = self.sampler.is_due().then(|| self.begin_timed(id));
+        let timed = self.stopwatch.is_due().then(|| Stopwatch::start(connection, &self.shared.counters[self.index]));
         let after = self.serve(id);
         if let Some(timed) = timed {
-            self.end_timed(&timed);
+            let Shared { counters, latency, .. } = &*self.shared;
+            let text = &self.buffer[..self.filled];
+            self.stopwatch.stop(&timed, text, &counters[self.index], &latency[self.index]);
         }
         self.forget_secrets(id, hears_secrets);
         match after {
@@ -342,25 +344,6 @@ impl Loop {
             Ok(After::Again) => self.queue(id),
             Ok(After::Close) => self.part(id),
             Err(_) => self.close(id),
-        }
-    }
-
-    /// Starts the stopwatch for a batch that is to be timed.
-    #[cold]
-    fn begin_timed(&self, id: usize) -> Timed {
-        let is_value =
-            self.connections[id].as_ref().is_some_and(|connection| connection.session.activity() == Activity::Nread);
-        let bytes_read = self.shared.counters[self.index].bytes_read.value();
-        Timed { begun: Instant::now(), is_value, bytes_read }
-    }
-
-    /// What takes a worker's turn without bringing a byte is not counted.
-    #[cold]
-    fn end_timed(&self, timed: &Timed) {
-        let took = timed.begun.elapsed();
-        if self.shared.counters[self.index].bytes_read.value() != timed.bytes_read {
-            let kind = if timed.is_value { Kind::Set } else { Kind::of(&self.buffer[..self.filled]) };
-            self.shared.latency[self.index].note(kind, took);
         }
     }
 
@@ -676,15 +659,6 @@ impl Loop {
             self.close(id);
         }
     }
-}
-
-/// A batch that is being timed.
-struct Timed {
-    begun: Instant,
-    /// The connection is in the middle of a value, so that what comes begins with no command.
-    is_value: bool,
-    /// What the worker had counted before.
-    bytes_read: u64,
 }
 
 /// What to do with a connection after its turn.

@@ -1,5 +1,6 @@
 //! How long batches of requests take, by the kind of their first request: counted by each worker for one batch in
-//! [`BATCHES_PER_SAMPLE`] where there is an admin port to tell it, so that the others cost a decrement.
+//! [`BATCHES_PER_SAMPLE`] where there is an admin port to tell it, so that the others cost a decrement, and for each where
+//! there is a log of slow requests.
 
 use std::time::Duration;
 
@@ -82,19 +83,36 @@ impl Kind {
 pub struct Sampler {
     /// Batches until the next one.
     left: u32,
+    /// Batches between two.
+    between: u32,
+}
+
+/// Which batches are to be timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// One in four billions, which is as good as none.
+    None,
+    /// One in [`BATCHES_PER_SAMPLE`].
+    Samples,
+    /// Each.
+    All,
 }
 
 impl Sampler {
-    /// Where nobody asks, a batch in four billions is as good as none.
-    pub fn new(is_asked_for: bool) -> Sampler {
-        Sampler { left: if is_asked_for { 0 } else { u32::MAX } }
+    /// See [`Timing`].
+    pub fn new(timing: Timing) -> Sampler {
+        match timing {
+            Timing::None => Sampler { left: u32::MAX, between: u32::MAX },
+            Timing::Samples => Sampler { left: 0, between: BATCHES_PER_SAMPLE - 1 },
+            Timing::All => Sampler { left: 0, between: 0 },
+        }
     }
 
     /// Whether the batch that comes now is one of them.
     #[inline]
     pub fn is_due(&mut self) -> bool {
         let left = self.left.checked_sub(1);
-        self.left = left.unwrap_or(BATCHES_PER_SAMPLE - 1);
+        self.left = left.unwrap_or(self.between);
         left.is_none()
     }
 }
@@ -191,13 +209,14 @@ mod tests {
     }
 
     #[test]
-    fn one_batch_in_64_is_due_if_any() {
-        let due = |is_asked_for, batches| {
-            let mut sampler = Sampler::new(is_asked_for);
+    fn one_batch_in_64_is_due_or_each_or_none() {
+        let due = |timing, batches| {
+            let mut sampler = Sampler::new(timing);
             (0..batches).filter(|_| sampler.is_due()).count()
         };
-        assert_eq!((due(true, 1), due(true, 64), due(true, 65), due(true, 640)), (1, 1, 2, 10));
-        assert_eq!(due(false, 1000), 0);
+        assert_eq!([1, 64, 65, 640].map(|batches| due(Timing::Samples, batches)), [1, 1, 2, 10]);
+        assert_eq!(due(Timing::All, 1000), 1000);
+        assert_eq!(due(Timing::None, 1000), 0);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Logins over text: memcached's by `set`, ours by `ms`, and SASL in words.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::common::Server;
 use crate::stand::{PASSWORD, Users, answer, log_in_by_set, plain, sasl_words, scram, text_client};
 
@@ -46,6 +49,23 @@ fn a_set_carries_user_and_password() {
     client.expect_line("STORED");
     client.send("set k 0 0 1\r\nv\r\nget k\r\n");
     client.expect("STORED\r\nVALUE k 0 1\r\nv\r\nEND\r\n");
+}
+
+#[test]
+fn no_log_holds_a_password() {
+    let server = Users::usual().serve(&["-vv", "--slow-request-us", "1"]);
+    let mut client = server.connect();
+    log_in_by_set(&mut client, "app", PASSWORD);
+    client.expect_line("STORED");
+    server.await_stderr("slow requests");
+    assert_eq!(sasl_words(&mut client, Some("PLAIN"), &plain("admin", PASSWORD)).0, "SASL_OK");
+    client.send_line("get after");
+    client.expect_line("END");
+    server.await_stderr("after");
+    let log = server.stderr();
+    let secret = "word:with";
+    assert!(PASSWORD.contains(secret) && !log.contains(secret), "{log}");
+    assert!(!log.contains(&STANDARD.encode(plain("admin", PASSWORD))), "{log}");
 }
 
 #[test]

@@ -1,14 +1,11 @@
 //! What is logged of failed logins: a few lines a second, and never anything of a secret.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
-/// Lines in each period.
-const LINES_MAX: u32 = 5;
-
-const PERIOD: Duration = Duration::from_secs(1);
+use crate::allowance::Allowance;
 
 /// Characters of a name that are shown; attackers choose them.
 const NAME_CHARS_MAX: usize = 64;
@@ -16,14 +13,7 @@ const NAME_CHARS_MAX: usize = 64;
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Failures {
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    since: Option<Instant>,
-    lines: u32,
-    left_out: u64,
+    allowance: Mutex<Allowance>,
 }
 
 /// A login that failed.
@@ -42,24 +32,12 @@ pub struct Failure<'a> {
 impl Failures {
     /// Logs a failure, unless there were many a moment ago.
     pub fn log(&self, failure: &Failure<'_>) {
-        if let Some(left_out) = self.admit(Instant::now()) {
+        // The lock is free again when this returns: who writes no line does not wait for who writes one to a slow standard
+        // error.
+        let left_out = self.allowance.lock().admit(Instant::now());
+        if let Some(left_out) = left_out {
             log::warn!("{}", line(failure, left_out));
         }
-    }
-
-    /// How many failures were left out since the last line, if there may be one now. The lock is free again when this
-    /// returns: who writes no line does not wait for who writes one to a slow standard error.
-    fn admit(&self, now: Instant) -> Option<u64> {
-        let mut state = self.state.lock();
-        if state.since.is_none_or(|since| now.duration_since(since) >= PERIOD) {
-            (state.since, state.lines) = (Some(now), 0);
-        }
-        if state.lines == LINES_MAX {
-            state.left_out += 1;
-            return None;
-        }
-        state.lines += 1;
-        Some(std::mem::take(&mut state.left_out))
     }
 }
 
@@ -84,18 +62,6 @@ fn line(failure: &Failure<'_>, left_out: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn some_lines_a_period_and_the_rest_is_counted() {
-        let (failures, now) = (Failures::default(), Instant::now());
-        for _ in 0..LINES_MAX {
-            assert_eq!(failures.admit(now), Some(0));
-        }
-        assert_eq!(failures.admit(now), None);
-        assert_eq!(failures.admit(now), None);
-        assert_eq!(failures.admit(now + PERIOD), Some(2));
-        assert_eq!(failures.admit(now + PERIOD), Some(0));
-    }
 
     #[test]
     fn names_are_escaped_and_cut() {

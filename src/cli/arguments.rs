@@ -50,7 +50,7 @@ fn command() -> Command {
         .arg(Arg::new("passed over").num_args(0..).action(ArgAction::Append).value_parser(ValueParser::os_string()))
 }
 
-fn argument(row: &'static Row) -> Arg {
+pub(super) fn argument(row: &'static Row) -> Arg {
     let (short, long) = match row.name {
         Name::Flag { short, long } => (Some(short), long),
         Name::Long(long) => (None, Some(long)),

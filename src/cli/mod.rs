@@ -1,12 +1,13 @@
 //! The command line: what the operator typed → [`Settings`], or a reason to end.
 //!
-//! Flags and `-o` options are rows of data (`flags`, `options`); `-h`, the man page and `docs/flags.md` are three
-//! renderings of the same rows, so none of them can promise what the parser does not do. The steps:
+//! Flags and `-o` options are rows of data (`flags`, `options`); `-h`, the man page, `docs/flags.md` and the completions of
+//! shells are renderings of the same rows, so none of them can promise what the parser does not do. The steps:
 //! `arguments` (clap) turns words into rows with values, each row writes into a `Draft`, `rules` judges the whole.
 //!
 //! Everything here runs once, before the first thread starts. It opens nothing but the file of `--config`: whether a port
 //! is free or a user exists is found out by the server.
 
+pub mod completion;
 pub mod flags_page;
 pub mod help;
 pub mod logging;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The meta commands (`mg`, `ms`, `md`, `ma`) in forty lines, with login and TLS, for recipes that need what they add.
 
-The clients that speak meta today log in nowhere. The environment is that of larder_client.py:
+The clients for Python that speak meta log in nowhere. The environment is that of larder_client.py:
 
     LARDER_CA=ca.pem LARDER_USER=app LARDER_PASSWORD=secret ./meta_client.py mg some:key v t
 

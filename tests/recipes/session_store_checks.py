@@ -59,7 +59,7 @@ with app.test_request_context("/", base_url=BASE, headers={"Cookie": f"session={
     late = app.session_interface.open_session(app, request)
 check.that("logging out", ask(visitor, "/logout", "POST"), "bye")
 check.that("ends the session, also of a copied cookie", ask(stolen, "/"), "hello stranger")
-late["user"] = "ann"
+late["user"] = "ann once more"
 app.session_interface.save_session(app, late, app.response_class())
 check.that("and a request that was under way does not bring it back", ask(stolen, "/"), "hello stranger")
 

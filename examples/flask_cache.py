@@ -5,14 +5,15 @@
     pip install flask flask-caching pymemcache
     LARDER_CA=ca.pem LARDER_USER=flask LARDER_PASSWORD=secret flask --app flask_cache run
 
-    pip install --no-binary pylibmc pylibmc     # its wheel has no SASL; needs libmemcached-dev, libsasl2-dev, a compiler
+    apt-get install libmemcached-dev libsasl2-dev libsasl2-modules zlib1g-dev
+    pip install --no-binary pylibmc pylibmc                   # its wheel has no SASL
     CACHE_CLIENT=pylibmc LARDER_HOST=127.0.0.1 LARDER_USER=flask LARDER_PASSWORD=secret flask --app flask_cache run
 
 pylibmc is for the server's own machine, at a listener without TLS (`-l 10.0.0.5,notls:127.0.0.1`), or for a tunnel on
 yours (stunnel.conf). Over a Unix socket libmemcached, which is behind it, cannot log in.
 
-What is stored is pickled: whoever can write to the cache can run code in the application, so log in, and give the prefix
-to this user alone. `cache.clear()` is `flush_all` and wants an administrator; `clear` below deletes the prefix.
+What is stored is pickled: whoever can write to the cache can run code in the application, so log in, and give the
+prefix to this user alone. `cache.clear()` is `flush_all` and wants an administrator; `clear` below deletes the prefix.
 
 Stale data: a page or a result is given until its time is over or somebody deletes it.
 """

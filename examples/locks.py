@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A lock for many machines: taken by `add`, prolonged and released by `cas`, with a number that fences late holders off.
+"""A lock for many machines: taken by `add`, prolonged and released by `cas`, with a fence against late holders.
 
     pip install pymemcache
     LARDER_CA=ca.pem LARDER_USER=app LARDER_PASSWORD=secret ./locks.py

@@ -26,7 +26,7 @@ async function connect() {
     const cache = new Memcache({
         nodes: [`${LARDER_HOST}:${LARDER_PORT}`],
         sasl: { username: LARDER_USER, password: LARDER_PASSWORD },
-        tls: LARDER_CA ? { ca: fs.readFileSync(LARDER_CA) } : undefined, // the name in the certificate is checked as well
+        tls: LARDER_CA ? { ca: fs.readFileSync(LARDER_CA) } : undefined, // checks the name as well
         timeout: 5000,
     });
     cache.on('error', (error) => console.error(error.message));

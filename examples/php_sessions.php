@@ -7,9 +7,9 @@
  *     LARDER_SERVER=127.0.0.1:11211 LARDER_USER=php LARDER_PASSWORD=secret php -S 127.0.0.1:8080 php_sessions.php
  *
  * libmemcached, which is behind it, knows no TLS, and logs in over TCP only, not over a Unix socket. On the server's
- * machine connect to a listener of 127.0.0.1 without TLS (`-l 10.0.0.5,notls:127.0.0.1`). From another machine go through
- * a tunnel on your own one: stunnel.conf. The login is SCRAM where libsasl2-modules has it, so the password is not sent;
- * sessions are, so never connect over a network without the tunnel.
+ * machine connect to a listener of 127.0.0.1 without TLS (`-l 10.0.0.5,notls:127.0.0.1`). From another machine go
+ * through a tunnel on your own one: stunnel.conf. The login is SCRAM where libsasl2-modules has it, so the password is
+ * not sent; sessions are, so never connect over a network without the tunnel.
  *
  * In a project the lines of SETTINGS are in php.ini or the pool's configuration. `sess_locking` makes requests of one
  * session wait for each other; its locks are keys under the same prefix.

@@ -7,15 +7,15 @@
 # LARDER_HOST and LARDER_PORT are localhost and 11211 without them.
 #
 # Login: dalli 3 logs in by PLAIN over the binary protocol, which Larder takes over TLS. dalli 4 has left that protocol,
-# and with it every login: let its clients show a certificate instead (`larder -Z -o ssl_ca_cert=FILE,ssl_verify_mode=2`,
-# without --users), or stay with 3. In Rails the same options go behind `config.cache_store = :mem_cache_store, server`.
-# TLS: get_multi of dalli 3.0 fails over TLS in the client; later ones do not.
+# and with it every login: let its clients show a certificate instead (`-o ssl_ca_cert=FILE,ssl_verify_mode=2`, without
+# --users), or stay with 3. In Rails the same options go behind `config.cache_store = :mem_cache_store, server`.
+# TLS: get_multi of dalli 3.0.6 fails over TLS before it sends a byte.
 #
 # dalli marshals what it stores: whoever can write to the cache can run code in the application. So log in, and keep to
 # plain values by `serializer: JSON`.
 #
-# Stale data: what is stored is given until its time is over or `delete` takes it away. Times are spread over a tenth, so
-# that what was loaded together does not expire together.
+# Stale data: what is stored is given until its time is over or `delete` takes it away. Times are spread over a tenth,
+# so that what was loaded together does not expire together.
 
 require 'dalli'
 require 'json'

@@ -9,7 +9,7 @@ Login and TLS: larder_client.py. The cookie is for HTTPS; browsers take it from 
 
 - `gats` reads a session and gives it its half hour again, in one request.
 - Changes are stored by `cas` over what is there by then, so two requests of one browser lose nothing of each other's.
-- Logging out deletes the session. A request that is under way then cannot bring it back: there is nothing to `cas` over.
+- Logging out deletes the session. A request under way then cannot bring it back: there is nothing to `cas` over.
 - Logging in gives a new name, and names come from the server alone, so nobody can plant one on somebody else.
 - The key is a hash of the cookie. Who sees keys (logs, dumps, hot keys) cannot take a session over.
 

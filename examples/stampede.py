@@ -32,7 +32,7 @@ PAUSE_SECS = 0.02
 
 
 class Leases:
-    """`connection` gives the calling thread's Meta; loaders give what JSON can hold (never nothing: that is a lease)."""
+    """`connection` gives the calling thread's Meta. Loaders give what JSON can hold; an empty item is a lease."""
 
     def __init__(self, connection):
         self.connection = connection

@@ -11,14 +11,14 @@ The users file says whose tokens are good (docs/authentication.md, "Tokens"); no
     issuer = "https://issuer.example"
     audience = "larder"
 
-A token goes where the password went, so any client that can log in can use one. Two things are to be done on the client's
-side. Each new connection needs a token that is still good: the password is a function here, which reads the file that
-an issuer's agent keeps fresh. And at the token's end the server closes the connection: a command that meets this is
-asked again on a new one.
+A token goes where the password went, so any client that can log in can use one. Two things are to be done on the
+client's side. Each new connection needs a token that is still good: the password is a function here, which reads the
+file that an issuer's agent keeps fresh. And at the token's end the server closes the connection: a command that meets
+this is asked again on a new one.
 
-Over a network tokens are taken with TLS only, as who reads one along can use it until it ends. Stale rights: whose token
-is out keeps its rights until its `exp`, so let tokens live minutes, or take the user or the key away, which closes
-connections within a second.
+Over a network tokens are taken with TLS only, as who reads one along can use it until it ends. Stale rights: whose
+token is out keeps its rights until its `exp`, so let tokens live minutes, or take the user or the key away, which
+closes connections within a second.
 """
 
 import os

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write-through in front of PostgreSQL: who writes a row stores it in the cache, too, and a version says which is newer.
+"""Write-through in front of PostgreSQL: who writes a row stores it in the cache, too; a version says which is newer.
 
     pip install pymemcache psycopg[binary]
     DATABASE="dbname=shop" LARDER_CA=ca.pem LARDER_USER=app LARDER_PASSWORD=secret ./write_through.py

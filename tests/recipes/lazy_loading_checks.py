@@ -1,4 +1,4 @@
-"""examples/lazy_loading.py and write_through.py: what is served after a change, with readers and writers in every order."""
+"""examples/lazy_loading.py and write_through.py: what is served after a change, whoever comes late."""
 
 import os
 import threading

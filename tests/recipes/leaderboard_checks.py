@@ -12,7 +12,9 @@ check.that("runs", run_example("leaderboard.py"), (0, ["1 cid 420", "2 bob 400",
 THREADS, EACH = 8, 25
 cache = pool()
 chance = random.Random(7)
-results = [[(f"player-{chance.randrange(150)}", chance.randrange(100_000)) for _ in range(EACH)] for _ in range(THREADS)]
+results = [
+    [(f"player-{chance.randrange(150)}", chance.randrange(100_000)) for _ in range(EACH)] for _ in range(THREADS)
+]
 
 
 def best(rows):

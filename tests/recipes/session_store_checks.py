@@ -52,7 +52,9 @@ check.that("and starts anew at a visit", seconds_left(item(visitor)) > SESSION_S
 ARTICLES = 12
 together(ARTICLES, lambda number: ask(browser(name(visitor)), f"/basket/{number:02}", "POST"))
 basket = browser(name(visitor)).get("/basket", base_url=BASE).json
-check.that("requests at once lose nothing of each other's", basket, {f"{n:02}": 1 for n in range(ARTICLES)} | {"kettle": 1})
+check.that(
+    "requests at once lose nothing of each other's", basket, {f"{n:02}": 1 for n in range(ARTICLES)} | {"kettle": 1}
+)
 
 stolen = browser(name(visitor))
 with app.test_request_context("/", base_url=BASE, headers={"Cookie": f"session={name(visitor)}"}):

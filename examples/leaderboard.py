@@ -8,8 +8,9 @@ Login and TLS: larder_client.py.
 
 There are no sorted sets here. Reading the board is one `get`. Who does not make it onto the board writes nothing, so on
 a board that is full most submissions are one `gets`. Those that write at once see `EXISTS` and try again on what is
-there by then: no score is lost. That is good for some hundred changes a second of one board. Beyond that, keep scores
-in the database and let one holder of a lease (stampede.py) make the board anew each second.
+there by then: no score is lost. A change takes two round trips, and the changes of one board come one after another:
+some hundred a second over a network. Beyond that, keep scores in the database and let one holder of a lease
+(stampede.py) make the board anew each second.
 
 Stale data: none is read. But a cache may forget: scores belong in the database, and `rebuild` makes a board that is
 gone from there. A score that is submitted between the query of `rebuild` and its store is kept, as it stores by `add`.

@@ -45,6 +45,27 @@ check.that("released", (other.release(), late.acquire()), (True, True))
 check.that("fences go up even after one was lost", late.fence > other.fence, True)
 
 
+class Slow(Lock):
+    """Its lock expires and is another's by the time that it goes on, before or after it has looked at it."""
+
+    def __init__(self, other, step):
+        super().__init__(cache, "slow", seconds=60)
+        self.other, self.step = other, step
+        self.cache = self
+
+    def __getattr__(self, name):
+        if name == self.step:
+            cache.touch(self.key, -1)
+            assert self.other.acquire()
+        return getattr(cache, name)
+
+
+for title, step in {"before it looks": "gets", "before it is its own": "cas"}.items():
+    other = Lock(cache, "slow", seconds=60)
+    check.that(f"a lock that expires {title} is not taken", Slow(other, step).acquire(), False)
+    check.that("and stays the other's", (other.prolong(), other.release()), (True, True))
+
+
 def fails():
     with Lock(cache, "failing", seconds=60):
         raise KeyError("work")

@@ -2,6 +2,7 @@
 
 import threading
 
+import stampede
 from recipes import WAIT_SECS, Checks, OwnMeta, outcome, run_example, seconds_left, together
 from stampede import GRACE_SECS, LEASE_SECS, RENEW_SECS, TTL_SECS, Leases
 
@@ -101,4 +102,8 @@ left = seconds_left("page:three")
 check.that("keeps others waiting for the lease at most", left is not None and left <= LEASE_SECS, True)
 meta().ask("mg page:three T-1")
 check.that("then the next one loads", leases.get("page:three", lambda: "loaded"), "loaded")
+meta().ask("mg page:four N1000")  # a winner that neither stores nor lets go
+stampede.LEASE_SECS = 1
+check.that("nobody waits for ever", leases.get("page:four", lambda: "own"), "own")
+check.that("and who has waited stores nothing", meta().ask("mg page:four v")[2], b"")
 check.end()

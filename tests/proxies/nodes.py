@@ -136,7 +136,7 @@ class Twemproxy(Process):
     """nutcracker in front of nodes, or of `servers_on` in its own notation. `settings` go into the pool."""
 
     def __init__(self, nodes, servers_on=None, **settings):
-        port, self.statistics_port = free_port(), free_port()
+        port, self.statistics_port = settings.get("listen") or free_port(), free_port()
         self.folder = tempfile.TemporaryDirectory()
         path = pathlib.Path(self.folder.name) / "nutcracker.yml"
         pool = {"listen": f"127.0.0.1:{port}", "hash": "murmur", "distribution": "ketama", "preconnect": "true"}

@@ -85,6 +85,18 @@ def shares(check):
         check.that("hash crc32: one node has them all", counts, [0, 0, len(KEYS)])
 
 
+def tags(check):
+    with three_nodes() as nodes:
+        proxy = Twemproxy(nodes, hash_tag='"{}"')
+        with Text(proxy.port) as link:
+            keys = [b"{user17}:%d" % number for number in range(100)]
+            for key in keys:
+                link.set(key, b"1")
+        counts = sorted(int(node.statistics()["curr_items"]) for node in nodes)
+        check.that("a hash tag keeps keys together", counts, [0, 0, len(keys)])
+        proxy.end()
+
+
 def loss_without_ejection(check):
     with three_nodes() as nodes:
         proxy = Twemproxy(nodes, timeout=10_000, auto_eject_hosts=False)
@@ -202,6 +214,19 @@ def pause_with_ejection(check):
         proxy.end()
 
 
+def pause_without_ejection(check):
+    """What was on its way to a paused node is done when it goes on, although its client was told of an error."""
+    with three_nodes() as nodes:
+        proxy = Twemproxy(nodes, timeout=300, auto_eject_hosts=False)
+        store_all(proxy, 1)
+        key = owners(nodes)[0][0]
+        nodes[0].pause()
+        check.that("out of reach: a set", store_all(proxy, 2, [key]), [b"SERVER_ERROR Connection timed out\r\n"])
+        nodes[0].resume()
+        check.eventually("out of reach: it was done all the same", lambda: nodes[0].holds(key), b"%s/2" % key)
+        proxy.end()
+
+
 def warm_restart(check):
     """With `-e` a node keeps its items over a stop: right for what could not be changed meanwhile, old for the rest."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, three_nodes() as nodes:
@@ -224,13 +249,13 @@ def warm_restart(check):
 
 
 def unix_sockets(check):
-    """Nodes beside the proxy need no port at all."""
+    """A proxy and a node on one machine need no port at all."""
     with tempfile.TemporaryDirectory() as folder:
-        node = Node(path=f"{folder}/socket")
+        node = Node(path=f"{folder}/node")
         try:
-            proxy = Twemproxy([node], servers_on=[f"{folder}/socket:1 node0"])
+            proxy = Twemproxy([node], servers_on=[f"{folder}/node:1 node0"], listen=f"{folder}/proxy")
             store_all(proxy, 1)
-            check.that("over a Unix socket", read(proxy, KEYS), {1})
+            check.that("over Unix sockets", read(proxy, KEYS), {1})
             proxy.end()
         finally:
             node.server.end()
@@ -240,10 +265,12 @@ def main():
     check = Checks("twemproxy")
     commands(check)
     shares(check)
+    tags(check)
     loss_without_ejection(check)
     second_loss_with_ejection(check)
     second_loss_with_short_lives(check)
     pause_with_ejection(check)
+    pause_without_ejection(check)
     warm_restart(check)
     unix_sockets(check)
     check.end()

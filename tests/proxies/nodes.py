@@ -100,6 +100,9 @@ class Node:
     def pause(self):
         """It keeps what it has and answers nobody, as a machine that the network lost."""
         self.server.process.send_signal(signal.SIGSTOP)
+        threads = pathlib.Path(f"/proc/{self.server.process.pid}/task")
+        state = lambda thread: (thread / "stat").read_text().rsplit(")", 1)[1].split()[0]
+        await_that(lambda: {state(thread) for thread in threads.iterdir()} == {"T"}, "all threads to stand still")
 
     def resume(self):
         self.server.process.send_signal(signal.SIGCONT)

@@ -1,5 +1,5 @@
--- memcached's proxy in front of two nodes, with a third that takes a lost node's keys for ten seconds each: its copies
--- are over before they could be read as old ones. NODE0 to NODE2 stand for their addresses.
+-- memcached's proxy in front of two nodes, with a third that takes a lost node's keys for ten seconds each: a loss
+-- that comes later finds no old copies. NODE0 to NODE2 stand for their addresses.
 settings{ backend_connect_timeout = 5, backend_retry_waittime = 1, backend_read_timeout = 10, backend_failure_limit = 3 }
 pools{
     main = { backends = { "NODE0", "NODE1" } },

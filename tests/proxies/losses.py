@@ -88,7 +88,8 @@ def main():
     for line, count in sorted(load.errors.items()):
         print(f"  {count} x {line.decode().strip()}")
     if len(sys.argv) > 3:
-        shares = [[tally.hits / tally.reads(), tally.read_errors / tally.reads()] for tally in load.ticks if tally.reads()]
+        ticks = [tally for tally in load.ticks if tally.reads()]
+        shares = [[tally.hits / tally.reads(), tally.read_errors / tally.reads()] for tally in ticks]
         marks = {"killed": killed_at, "started": started_at, "back": back_at}
         pathlib.Path(sys.argv[3]).write_text(json.dumps({"name": name, "tick": tick, "shares": shares, "marks": marks}))
     check.end()

@@ -26,7 +26,6 @@ COMMANDS = [
     (b"ms k 1\r\n5\r\n", b"HD\r\n"),
     (b"delete k\r\n", b"DELETED\r\n"),
     (b"mn\r\n", b"MN\r\n"),
-    (b"version\r\n", b"VERSION 1.6.45\r\n"),
     (b"set k 0 0 2000000\r\n%s\r\n" % (b"v" * 2000000), b"SERVER_ERROR object too large for cache\r\n"),
 ]
 

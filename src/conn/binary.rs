@@ -218,19 +218,17 @@ impl<'a> Asked<'a> {
         match given {
             Some(Given::Whole) => {}
             Some(Given::Not) => self.error(out, Status::NoMemoryToGet),
-            None if cx.is_list_key(self.key) => self.list(key, out, cx),
-            None if self.header.is_quiet => {}
-            None if with_key => self.echo.miss_with_key(out.bytes(), key),
-            None => self.error(out, Status::NotFound),
+            None => self.say_miss(key, out, cx),
         }
     }
 
-    /// The list of nodes, by its old key.
-    #[cold]
-    fn list(&self, key: &[u8], out: &mut Outbox, cx: &Context<'_>) {
+    /// A get has found nothing; `key` is what comes back. If it asked for the list of nodes by its old key, here it is.
+    #[inline(never)] // So that a hit does not pay for it.
+    fn say_miss(&self, key: &[u8], out: &mut Outbox, cx: &Context<'_>) {
         match cx.list_of_key(self.key) {
             Some(list) => self.echo.found(out.bytes(), key, 0, list.payload.len(), list.version, &list.payload),
             None if self.header.is_quiet => {}
+            None if !key.is_empty() => self.echo.miss_with_key(out.bytes(), key),
             None => self.error(out, Status::NotFound),
         }
     }

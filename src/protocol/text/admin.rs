@@ -74,11 +74,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Request<'_>, Refusal> {
         },
         b"lru_crawler" => crawler::parse(words, reply),
         b"larder" => ours(words, reply),
-        // ElastiCache's. Its set and delete are for the service itself, and no server has them for clients.
-        b"config" => match (words.next(), words.next(), words.next()) {
-            (Some(b"get"), Some(key), None) => Ok(Request::ConfigGet(key)),
-            _ => Err(Refusal::new(Reason::UnknownCommand, reply)),
-        },
+        b"config" => config(words, reply),
         b"shutdown" => {
             let how = match (words.next(), words.next()) {
                 (None, _) => ShutdownWord::Plain,
@@ -107,6 +103,15 @@ fn ours(mut words: Words<'_>, reply: Reply) -> Result<Request<'_>, Refusal> {
             Ok(Request::DeletePrefix { prefix, reply })
         }
         _ => Err(Refusal::new(Reason::BadFormat, reply)),
+    }
+}
+
+/// ElastiCache's `config get <key>`. Its set and delete are for the service itself, and no server has them for clients.
+#[cold]
+fn config(mut words: Words<'_>, reply: Reply) -> Result<Request<'_>, Refusal> {
+    match (words.next(), words.next(), words.next()) {
+        (Some(b"get"), Some(key), None) => Ok(Request::ConfigGet(key)),
+        _ => Err(Refusal::new(Reason::UnknownCommand, reply)),
     }
 }
 

@@ -20,6 +20,7 @@
 //! * [`watch`]: events as lines for the clients that watch them.
 //! * [`auth`]: who may connect and who may do what: access list, users, rights, SASL. No wire format, no socket.
 //! * [`tls`]: certificates and keys, and one TLS connection without its socket. The only user of rustls.
+//! * [`discovery`]: the list of nodes that clients ask for, and the files and name servers it comes from.
 //! * [`protocol`]: bytes to requests and replies to bytes. No I/O, no lock, no state.
 //! * [`stats`], [`crawler`], [`shared`]: what is counted, who walks over all items, what all threads of one server share.
 //! * [`exec`]: what a command means, once for every protocol.
@@ -47,6 +48,7 @@ pub mod command;
 pub mod conn;
 pub mod crawler;
 pub mod debts;
+pub mod discovery;
 pub mod exec;
 pub mod exit_status;
 pub mod net;

@@ -111,6 +111,25 @@ pub enum LogFormat {
     Json,
 }
 
+/// Where the list of nodes comes from (`--cluster`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClusterSource {
+    /// Lines of a file.
+    File(PathBuf),
+    /// `dns:NAME:PORT`: the addresses of a name, with this port.
+    Addresses {
+        /// Without a dot at its end.
+        name: String,
+        /// Of every node.
+        port: u16,
+    },
+    /// `srv:NAME`: the services of a name, each with a port of its own.
+    Services {
+        /// Without a dot at its end.
+        name: String,
+    },
+}
+
 /// Where the admin port is (`--admin`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AdminAddress {
@@ -159,6 +178,12 @@ pub struct Settings {
     pub proxy_protocol_from: Vec<IpNet>,
     /// `--access-file`: more of both.
     pub access_file: Option<PathBuf>,
+    /// `--cluster`: where the list of nodes comes from that clients discover.
+    pub cluster: Option<ClusterSource>,
+    /// `--cluster-resolver`: name servers to ask for it; empty = those of resolv.conf.
+    pub cluster_resolvers: Vec<SocketAddr>,
+    /// `--cluster-before-login`: clients that have not logged in are told it as well.
+    pub cluster_before_login: bool,
     /// `-Z` and what goes with it.
     pub tls: TlsSettings,
     /// `--handshake-timeout`: seconds that a connection has before it is served.
@@ -321,6 +346,9 @@ impl Default for Settings {
             proxy_protocol_from: Vec::new(),
             access: AccessList::default(),
             access_file: None,
+            cluster: None,
+            cluster_resolvers: Vec::new(),
+            cluster_before_login: false,
             tls: TlsSettings::default(),
             handshake_timeout_secs: 10,
             listen_backlog: 1024,

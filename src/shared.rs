@@ -13,6 +13,7 @@ use crate::auth::authority::Authority;
 use crate::clock::Clock;
 use crate::command::LruShares;
 use crate::crawler::Crawler;
+use crate::discovery::Discovery;
 use crate::net::limits::Limits;
 use crate::net::roster::Roster;
 use crate::settings::Settings;
@@ -98,6 +99,8 @@ pub struct Shared {
     pub limits: Limits,
     /// Certificates and keys; `None` without `-Z`.
     pub tls: Option<Tls>,
+    /// The list of nodes; `None` without `--cluster`.
+    pub discovery: Option<Discovery>,
     /// The cache.
     pub store: Store,
     /// Seconds since start.
@@ -195,6 +198,7 @@ impl Shared {
             authority,
             access,
             tls,
+            discovery: None,
             settings,
         })
     }

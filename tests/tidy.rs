@@ -19,6 +19,7 @@ const ORDER: &[&str] = &[
     "source_file",
     "auth",
     "tls",
+    "discovery",
     "passwd",
     "protocol",
     "exec",
@@ -34,6 +35,7 @@ const STRANGERS: &[(&str, &[&str])] = &[
     ("protocol", &["sys", "slab", "store", "auth"]),
     ("auth", &["store", "watch"]),
     ("tls", &["auth", "store", "watch"]),
+    ("discovery", &["auth", "store", "watch", "tls"]),
     ("conn", &["slab"]),
 ];
 

@@ -6,7 +6,7 @@ use super::Exit;
 use super::row::Group::{About, Logins, Memory, Network, Process, Requests};
 use super::row::Row;
 use super::word::Word;
-use super::{admin, config, help, license_page, listen, options, version_line};
+use super::{admin, cluster, config, help, license_page, listen, options, version_line};
 use crate::auth::access_list::network;
 use crate::auth::sasl::Mechanism;
 use crate::settings::{LogFormat, ProtocolChoice};
@@ -118,6 +118,29 @@ pub(super) static FLAGS: &[Row] = &[
          address",
     )
     .value("file", "", |draft, word| word.path().map(|path| draft.settings.admin_token_file = Some(path))),
+    Row::long(
+        "cluster",
+        Network,
+        "tell clients that discover nodes (`config get cluster`) which there are: a file with lines `HOST PORT` or \
+         `HOST PORT IP` and maybe `version NUMBER`, read again when it changes; dns:NAME:PORT for the addresses of a \
+         name; or srv:NAME for services",
+    )
+    .value("source", "", |draft, word| cluster::source(word).map(|source| draft.settings.cluster = Some(source))),
+    Row::long(
+        "cluster-resolver",
+        Network,
+        "name servers for --cluster in the place of those in /etc/resolv.conf: addresses, maybe with a port, with commas \
+         between them; may be repeated",
+    )
+    .value("addrs", "", |draft, word| {
+        cluster::resolvers(word).map(|servers| draft.settings.cluster_resolvers.extend(servers))
+    }),
+    Row::long(
+        "cluster-before-login",
+        Network,
+        "tell the list of nodes, and the version, to clients that have not logged in as well: old ones discover without",
+    )
+    .switch(|draft| draft.settings.cluster_before_login = true),
     Row::flag('b', "listen-backlog", Network, "connections the kernel keeps waiting for accept").value(
         "num",
         "1024",
@@ -388,7 +411,7 @@ mod tests {
     use super::*;
     use crate::cli::row::{Effect, Name, Takes};
     use crate::cli::{parse, read, words};
-    use crate::settings::{AdminAddress, LogFormat, Settings};
+    use crate::settings::{AdminAddress, ClusterSource, LogFormat, Settings};
 
     #[test]
     fn every_flag_of_memcached_is_here_once() {
@@ -451,6 +474,14 @@ mod tests {
             ("--admin-token-file f --admin [::]:0", |s| {
                 s.admin = Some(AdminAddress::Tcp("[::]:0".parse().unwrap()));
                 s.admin_token_file = Some(PathBuf::from("f"));
+            }),
+            ("--cluster ./dns:a:1", |s| s.cluster = Some(ClusterSource::File(PathBuf::from("./dns:a:1")))),
+            ("--cluster-resolver ::1 --cluster dns:a.b.:7", |s| {
+                s.cluster = Some(ClusterSource::Addresses { name: "a.b".to_owned(), port: 7 });
+                s.cluster_resolvers = vec!["[::1]:53".parse().unwrap()];
+            }),
+            ("--cluster-before-login --cluster f", |s| {
+                (s.cluster, s.cluster_before_login) = (Some(ClusterSource::File(PathBuf::from("f"))), true);
             }),
             ("-b 8675", |s| s.listen_backlog = 8675),
             ("-b -1", |s| s.listen_backlog = -1),

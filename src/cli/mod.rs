@@ -15,6 +15,7 @@ pub mod man;
 
 mod admin;
 mod arguments;
+mod cluster;
 mod config;
 mod draft;
 mod flags;

@@ -8,7 +8,7 @@ use super::word::size;
 use crate::exit_status;
 use crate::net::listen::is_exposed;
 use crate::net::listen_spec::ListenTls;
-use crate::settings::{AdminAddress, ProtocolChoice, Settings};
+use crate::settings::{AdminAddress, ClusterSource, ProtocolChoice, Settings};
 
 /// Lets flags that were given decide about others that were not.
 pub(super) fn settle(draft: &mut Draft) {
@@ -79,6 +79,7 @@ const RULES: &[Rule] = &[
     unix_flags_have_a_unix_socket,
     memory_is_left_in_one_place,
     admin_is_near_or_locked,
+    discovery_has_a_source,
     tls_has_a_port,
     tls_has_a_certificate,
     verified_clients_have_authorities,
@@ -194,6 +195,17 @@ fn admin_is_near_or_locked(draft: &Draft) -> Result<(), String> {
         // Where a passed one is shows at the start.
         Some(AdminAddress::Unix(_) | AdminAddress::Passed) | None => Ok(()),
     }
+}
+
+fn discovery_has_a_source(draft: &Draft) -> Result<(), String> {
+    let settings = &draft.settings;
+    allow(settings.cluster.is_some() || !settings.cluster_before_login, || {
+        "--cluster-before-login: there is no list of nodes; give --cluster".to_owned()
+    })?;
+    let is_asked = matches!(settings.cluster, Some(ClusterSource::Addresses { .. } | ClusterSource::Services { .. }));
+    allow(is_asked || settings.cluster_resolvers.is_empty(), || {
+        "--cluster-resolver: no name server is asked; give --cluster dns:NAME:PORT or srv:NAME".to_owned()
+    })
 }
 
 fn tls_has_a_port(draft: &Draft) -> Result<(), String> {

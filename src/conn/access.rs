@@ -29,6 +29,7 @@ pub(super) fn of_text<'a>(request: &Request<'a>) -> Demand<'a> {
         Request::Keys { .. }
         | Request::Meta { .. }
         | Request::Stats { .. }
+        | Request::ConfigGet(_)
         | Request::Sasl(_)
         | Request::Version
         | Request::Noop
@@ -62,9 +63,14 @@ pub(super) fn of_binary(verb: Verb, key: &[u8]) -> Demand<'_> {
         Verb::Set | Verb::Add | Verb::Replace | Verb::Append | Verb::Prepend | Verb::Delete => Demand::Write(key),
         Verb::Flush => Demand::Admin,
         Verb::Stat => of_stats(key),
-        Verb::Noop | Verb::Version | Verb::Quit | Verb::SaslList | Verb::SaslAuth | Verb::SaslStep | Verb::Unknown => {
-            Demand::Nothing
-        }
+        Verb::Noop
+        | Verb::Version
+        | Verb::Quit
+        | Verb::SaslList
+        | Verb::SaslAuth
+        | Verb::SaslStep
+        | Verb::ConfigGet
+        | Verb::Unknown => Demand::Nothing,
     }
 }
 

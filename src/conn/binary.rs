@@ -1,11 +1,11 @@
 //! The binary protocol's part of a session. A request is executed when its header, extras and key are here; its value
 //! takes the way of all values.
 
-use super::access;
 use super::login::{Login, LoginTell, Message, Standing};
 use super::storage::{Storing, Tell};
 use super::values::{self, Given};
 use super::{Outbox, Outcome as After, Session, Step};
+use super::{access, cluster};
 use crate::auth::sasl::MESSAGE_MAX;
 use crate::auth::user::Identity;
 use crate::clock::Seconds;
@@ -55,7 +55,7 @@ impl Session {
             }
         };
         let echo = Echo { opcode: header.opcode, opaque: header.opaque };
-        if self.hears_secrets() && !header.verb.is_login() && header.verb != Verb::Version {
+        if self.hears_secrets() && !is_told_to_strangers(header.verb, cx) {
             echo.error(out.bytes(), Status::AuthError);
             return Step::over();
         }
@@ -71,7 +71,7 @@ impl Session {
         }
         let (extras, key) = head.split_at(header.extras_len);
         let asked = Asked { header: &header, echo, extras, key };
-        if self.standing != Standing::FREE && !self.may_ask(header.verb, key) {
+        if self.standing != Standing::FREE && !self.may_ask(header.verb, key, cx) {
             echo.error(out.bytes(), Status::AuthError);
             self.swallow(header.value_len);
             return Step::answered(head_len);
@@ -90,6 +90,8 @@ impl Session {
             }
             Verb::Stat => asked.stat(self.login.as_deref().and_then(Login::member), out, cx),
             Verb::Get { with_key } => asked.get(&Fetch::GET, with_key, out, cx),
+            Verb::ConfigGet => cluster::binary_config_get(key, echo, out, cx),
+            verb if cluster::is_write(access::of_binary(verb, key), cx) => asked.error(out, Status::AuthError),
             _ => asked.execute(out, cx),
         }
         // Where a value means nothing it is thrown away.
@@ -100,14 +102,21 @@ impl Session {
     }
 }
 
+/// Whether this is answered before a login.
+#[cold]
+fn is_told_to_strangers(verb: Verb, cx: &Context<'_>) -> bool {
+    verb.is_login() || verb == Verb::Version || verb == Verb::ConfigGet && cx.tells_list_before_login()
+}
+
 /// The longest name of a mechanism in bytes (memcached; RFC 4422 section 3.1 has 20).
 const MECHANISM_BYTES_MAX: usize = 32;
 
 impl Session {
     /// Whether who is logged in may ask this; before a login, what comes here may be asked by anyone.
     #[cold]
-    fn may_ask(&self, verb: Verb, key: &[u8]) -> bool {
-        self.hears_secrets() || self.may(access::of_binary(verb, key))
+    fn may_ask(&self, verb: Verb, key: &[u8], cx: &Context<'_>) -> bool {
+        let gets_list = matches!(verb, Verb::Get { .. }) && cx.is_list_key(key);
+        self.hears_secrets() || gets_list || self.may(access::of_binary(verb, key))
     }
 
     fn binary_login(&mut self, asked: &Asked<'_>, behind: &[u8], out: &mut Outbox, cx: &Context<'_>) -> Step {
@@ -162,6 +171,7 @@ impl<'a> Asked<'a> {
             | Verb::SaslList
             | Verb::SaslAuth
             | Verb::SaslStep
+            | Verb::ConfigGet
             | Verb::Unknown => {
                 unreachable!("the session takes these itself")
             }
@@ -208,8 +218,17 @@ impl<'a> Asked<'a> {
         match given {
             Some(Given::Whole) => {}
             Some(Given::Not) => self.error(out, Status::NoMemoryToGet),
+            None => self.say_miss(key, out, cx),
+        }
+    }
+
+    /// A get has found nothing; `key` is what comes back. If it asked for the list of nodes by its old key, here it is.
+    #[inline(never)] // So that a hit does not pay for it.
+    fn say_miss(&self, key: &[u8], out: &mut Outbox, cx: &Context<'_>) {
+        match cx.list_of_key(self.key) {
+            Some(list) => self.echo.found(out.bytes(), key, 0, list.payload.len(), list.version, &list.payload),
             None if self.header.is_quiet => {}
-            None if with_key => self.echo.miss_with_key(out.bytes(), key),
+            None if !key.is_empty() => self.echo.miss_with_key(out.bytes(), key),
             None => self.error(out, Status::NotFound),
         }
     }
@@ -306,6 +325,11 @@ impl Asked<'_> {
         }
         self.echo.stat(out.bytes(), "", b"");
     }
+}
+
+/// The answer to one that nobody has the right to.
+pub(super) fn say_unauthorized(out: &mut Outbox, tell: &BinaryTell) {
+    tell.echo.error(out.bytes(), Status::AuthError);
 }
 
 /// The answer to a storage command.

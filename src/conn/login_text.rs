@@ -30,7 +30,10 @@ impl Session {
             }
             // memcached does not wait for it to pass either.
             LoginLine::Token { .. } => line::TOKEN_TOO_LONG,
-            LoginLine::Other => line::UNAUTHENTICATED,
+            LoginLine::Other => match self.discover_before_login(request_line, out, cx) {
+                Some(step) => return step,
+                None => line::UNAUTHENTICATED,
+            },
         };
         out.say(refusal);
         Step::answered(request_line.len())

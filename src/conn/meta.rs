@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::access;
 use super::login::Standing;
 use super::storage::{MetaTell, Storing, Tell};
 use super::values::{self, Given};
 use super::{Outbox, Session, Step};
+use super::{access, cluster};
 use crate::bytes::append::append;
 use crate::clock::{NEVER, Seconds};
 use crate::command::{Delta, KeyForm, Mode};
@@ -68,6 +68,7 @@ impl Session {
         match command {
             Command::Get => asked.get(out, cx),
             Command::Set => return self.store(&asked.storing(*value_len, cx), line_len, behind, out, cx),
+            Command::Delete | Command::Arithmetic if cx.is_list_key(asked.key) => out.say(line::UNAUTHORIZED),
             Command::Delete => asked.delete(out, cx),
             Command::Arithmetic => asked.add_delta(out, cx),
             Command::Debug => asked.debug(out, cx),
@@ -109,6 +110,8 @@ impl<'a> Asked<'a> {
         // Most reads ask for nothing that changes the item.
         if self.flags.has_none_of(b"TNRu") {
             self.look(&Look::GET, out, cx);
+        } else if cluster::is_write(access::of_meta(Command::Get, self.key, self.flags), cx) {
+            out.say(line::UNAUTHORIZED);
         } else {
             self.look(&self.elaborate_look(cx), out, cx);
         }

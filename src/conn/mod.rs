@@ -6,6 +6,7 @@
 mod access;
 mod ahead;
 mod binary;
+mod cluster;
 mod login;
 mod login_text;
 mod lru_command;

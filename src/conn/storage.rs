@@ -66,6 +66,14 @@ impl Tell<'_> {
         }
     }
 
+    /// Nobody has the right.
+    fn unauthorized(&self, out: &mut Outbox) {
+        match self {
+            Tell::Binary(tell) => binary::say_unauthorized(out, tell),
+            _ => self.error(out, line::UNAUTHORIZED),
+        }
+    }
+
     #[inline]
     fn outcome(&self, out: &mut Outbox, outcome: Outcome, key: &[u8]) {
         match (self, outcome) {
@@ -94,6 +102,11 @@ impl Session {
     ) -> Step {
         let &Storing { ref put, ref terms, value_len, end: expected, ref tell } = storing;
         let need = value_len + expected.bytes();
+        if cx.is_list_key(put.key) {
+            tell.unauthorized(out);
+            self.swallow(need);
+            return Step::answered(line_len);
+        }
         if !cx.shared.store.fits(put.key.len(), put.client_flags, value_len) {
             cx.refuse_store(terms, put, Outcome::TooLarge);
             tell.outcome(out, Outcome::TooLarge, put.key);

@@ -6,7 +6,7 @@ use super::login::Standing;
 use super::storage::{Storing, Tell};
 use super::values::{self, Given};
 use super::{LINE_BYTES_MAX, Outbox, Phase, STREAMED_LINE_BYTES, Session, Step};
-use super::{access, meta};
+use super::{access, cluster, meta};
 use crate::bytes::scan;
 use crate::command::KEY_MAX;
 use crate::exec::Context;
@@ -48,6 +48,9 @@ impl Session {
         if self.standing == Standing::FREE && cx.shared.verbosity() <= 1 {
             if let Some((key, line_len)) = parse::plain_get(input) {
                 let found = cx.fetch(key, &Fetch::GET, |found| value_reply(out, key, found, false));
+                if found.is_none() {
+                    cluster::instead_of_a_miss(key, false, out, cx);
+                }
                 out.say(if found == Some(Given::Not) { line::NO_MEMORY_GET } else { line::END });
                 return Step::answered(line_len);
             }
@@ -80,7 +83,7 @@ impl Session {
         }
         if self.standing != Standing::FREE
             && let Ok(request) = &request
-            && let Some(step) = self.forbid(request, request_line, out)
+            && let Some(step) = self.forbid(request, request_line, out, cx)
         {
             return step;
         }
@@ -88,6 +91,13 @@ impl Session {
             Ok(Request::Keys { line, keys_at }) => {
                 if keys_too_long(&request_line[keys_at..]) {
                     out.say(line::BAD_FORMAT);
+                    return Step::answered(request_line.len());
+                }
+                if line.touch.is_some()
+                    && cx.shared.discovery.is_some()
+                    && cluster::is_named(&request_line[keys_at..], cx)
+                {
+                    out.say(line::UNAUTHORIZED);
                     return Step::answered(request_line.len());
                 }
                 let step = self.keys(line, &input[keys_at..], Some(end - keys_at), Looked::AtAll, out, cx);
@@ -113,6 +123,10 @@ impl Session {
             Ok(Request::Crawler { order, reply }) => self.crawl(order, reply, request_line.len(), out, cx),
             Ok(Request::DeletePrefix { prefix, reply }) => {
                 self.delete_prefix(prefix, reply, request_line.len(), out, cx)
+            }
+            Ok(request) if cluster::is_write(access::of_text(&request), cx) => {
+                say(out, line::UNAUTHORIZED, request.reply());
+                Step::answered(request_line.len())
             }
             Ok(request) => {
                 execute(&request, out, cx);
@@ -148,12 +162,18 @@ impl Session {
     /// Refuses what the user has no right to, with the value that belongs to it. Of a line of keys none is answered if
     /// one may not be.
     #[cold]
-    fn forbid(&mut self, request: &Request<'_>, request_line: &[u8], out: &mut Outbox) -> Option<Step> {
+    fn forbid(
+        &mut self,
+        request: &Request<'_>,
+        request_line: &[u8],
+        out: &mut Outbox,
+        cx: &Context<'_>,
+    ) -> Option<Step> {
         let allowed = match request {
             // No key at all stands for any of them.
             Request::Keys { line, .. } if self.standing.allows(access::of_key(line, b"")) => true,
             Request::Keys { line, keys_at } => {
-                Words::of(parse::without_end(&request_line[*keys_at..])).all(|key| self.may(access::of_key(line, key)))
+                Words::of(parse::without_end(&request_line[*keys_at..])).all(|key| self.may_get(line, key, cx))
             }
             request => self.may(access::of_text(request)),
         };
@@ -208,7 +228,7 @@ impl Session {
                 self.phase = Phase::SkipLine;
                 return Step::advanced(at);
             }
-            if !is_looked_at && !self.may(access::of_key(&keys, key)) {
+            if !is_looked_at && !self.may_get(&keys, key, cx) {
                 out.say(line::UNAUTHORIZED);
                 self.phase = Phase::SkipLine;
                 return Step::advanced(at);
@@ -217,10 +237,15 @@ impl Session {
                 self.phase = Phase::Keys(keys);
                 return Step::full(at);
             }
-            if cx.fetch(key, &fetch, |found| value_reply(out, key, found, keys.with_cas)) == Some(Given::Not) {
-                out.say(line::NO_MEMORY_GET);
-                self.phase = Phase::SkipLine;
-                return Step::advanced(at);
+            match cx.fetch(key, &fetch, |found| value_reply(out, key, found, keys.with_cas)) {
+                Some(Given::Whole) => {}
+                Some(Given::Not) => {
+                    out.say(line::NO_MEMORY_GET);
+                    self.phase = Phase::SkipLine;
+                    return Step::advanced(at);
+                }
+                None if keys.touch.is_none() => cluster::instead_of_a_miss(key, keys.with_cas, out, cx),
+                None => {}
             }
             at += len;
         }
@@ -384,6 +409,7 @@ fn execute(request: &Request<'_>, out: &mut Outbox, cx: &Context<'_>) {
         }
         Request::Reassign { classes, reply } => say(out, super::lru_command::reassign(classes, cx), reply),
         Request::Lru { order, reply } => say(out, super::lru_command::tune(order, cx), reply),
+        Request::ConfigGet(key) => cluster::config_get(key, out, cx),
         Request::Version => reply::version_line(out.bytes()),
         Request::Noop => out.say(line::NOOP),
         #[cfg(feature = "debug-commands")]

@@ -3,6 +3,7 @@
 //! No bytes of any protocol here. Callers pass what they parsed and encode what comes back.
 
 pub mod admin;
+pub mod cluster;
 pub mod crawler;
 pub mod items;
 pub mod leases;

@@ -37,6 +37,7 @@ use threads::{Ending, Threads};
 
 use crate::admin::{Admin, Door};
 use crate::auth::access_list::Access;
+use crate::discovery::{self, Discovery};
 use crate::exit_status;
 use crate::net::listen::{self, ListenSocket, Listener, UdpListener};
 use crate::net::listen_spec::ListenTls;
@@ -124,6 +125,7 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     let mut keeper = memory::open(&settings, left, &service)?;
     let authority = logins::authority(&settings)?;
     let access = access(&settings)?;
+    let discovery = Discovery::start(&settings).map_err(|error| Failure::new(exit_status::FAILURE, error))?;
     if authority.is_some() && !udp_listeners.is_empty() {
         return Err(Failure::new(exit_status::USAGE, "logins do not go with UDP; pass no UDP socket"));
     }
@@ -143,7 +145,11 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     let udp_addresses: Vec<_> = udp_listeners.iter().map(|listener| listener.address).collect();
     let doors = Doors { access, tls, authority };
     let shared = Shared::with_store(settings, doors, |config| memory::store(config, &mut keeper, &service))?;
-    let shared = Arc::new(shared);
+    if discovery.is_some() {
+        // The items of the last server, which may have had no list, can have one under its key.
+        shared.store.discard(discovery::OLD_KEY);
+    }
+    let shared = Arc::new(Shared { discovery, ..shared });
     let threads = Threads::start(listeners, udp_listeners, &shared)
         .map_err(|error| Failure::new(exit_status::FAILURE, format_args!("cannot start threads: {error}; lower -t")))?;
     if let Some(admin) = &admin {
@@ -172,7 +178,7 @@ fn start(settings: Settings) -> Result<Running, Failure> {
 
 impl Running {
     fn reload(&self) {
-        let Shared { access, authority, tls, .. } = &*self.shared;
+        let Shared { access, authority, discovery, tls, .. } = &*self.shared;
         if let Some(authority) = authority {
             authority.reload();
         }
@@ -183,11 +189,16 @@ impl Running {
             // What is wrong was said in the log.
             let _ = tls.reload(self.shared.clock.now());
         }
+        if let Some(discovery) = discovery {
+            discovery.reload();
+            self.threads.look_up();
+        }
         let admin_token = self.admin.as_ref().and_then(Admin::token);
         if let Some(token) = admin_token {
             token.reload();
         }
-        if authority.is_none() && tls.is_none() && !access.has_file() && admin_token.is_none() {
+        let has_source = discovery.is_some() || access.has_file();
+        if authority.is_none() && tls.is_none() && !has_source && admin_token.is_none() {
             log::info!("signal=SIGHUP: there is no file to read again");
         }
     }

@@ -4,7 +4,7 @@ use rustix::thread::CapabilitySet;
 
 use super::failure::Failure;
 use crate::exit_status;
-use crate::settings::{AdminAddress, Settings};
+use crate::settings::{AdminAddress, ClusterSource, Settings};
 use crate::sys::sandbox::{self, Needs};
 use crate::sys::user::{self, User};
 use crate::sys::{limits, privileges};
@@ -103,6 +103,10 @@ pub(super) fn confine(settings: &Settings) -> Result<(), Failure> {
             || settings.memory_file.is_some()
             || matches!(settings.admin, Some(AdminAddress::Unix(_))),
         memory_file: settings.memory_file.is_some() || settings.memory_fd,
+        name_servers: matches!(
+            settings.cluster,
+            Some(ClusterSource::Addresses { .. } | ClusterSource::Services { .. })
+        ),
     };
     sandbox::confine(needs)
         .map_err(|error| Failure::new(exit_status::OS_ERROR, format_args!("-o drop_privileges: {error}; go without")))

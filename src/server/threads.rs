@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use crate::discovery::Discovery;
 use crate::net::acceptor::Acceptor;
 use crate::net::listen::{Listener, UdpListener};
 use crate::net::mailbox::{Mailbox, Message};
@@ -22,6 +23,8 @@ pub(super) struct Threads {
     maintenance: mpsc::Sender<()>,
     /// So does the one that looks whether files have changed.
     files: Option<mpsc::Sender<()>>,
+    /// So does the one that asks name servers; a message has it ask now.
+    names: Option<mpsc::Sender<()>>,
 }
 
 /// Whether everything ended in time.
@@ -53,12 +56,21 @@ impl Threads {
         let acceptor = Acceptor::start(listeners, mailboxes, Arc::clone(shared))?;
         let maintenance = start_maintenance(Arc::clone(shared))?;
         let files = watch_files(Arc::clone(shared))?;
-        Ok(Threads { acceptor, workers, watch, maintenance, files })
+        let names = follow_names(Arc::clone(shared))?;
+        Ok(Threads { acceptor, workers, watch, maintenance, files, names })
     }
 
     /// Where to leave messages for the workers, in their order.
     pub(super) fn mailboxes(&self) -> Vec<Arc<Mailbox>> {
         self.workers.iter().map(|worker| Arc::clone(&worker.mailbox)).collect()
+    }
+
+    /// Asks name servers now, if any are asked.
+    pub(super) fn look_up(&self) {
+        if let Some(names) = &self.names {
+            // The thread lives as long as this sender.
+            let _ = names.send(());
+        }
     }
 
     /// Closes the listeners, lets each worker finish, and waits for them until `bound` is over.
@@ -68,6 +80,7 @@ impl Threads {
         self.acceptor.stop();
         drop(self.maintenance);
         drop(self.files);
+        drop(self.names);
         for worker in &self.workers {
             if let Err(error) = worker.mailbox.post(Message::Stop) {
                 log::error!("cannot wake a worker to stop it: {error}");
@@ -131,9 +144,10 @@ impl Pace {
     }
 }
 
-/// Looks every second whether users, certificates or access list have changed, until the sender is dropped.
+/// Looks every second whether users, certificates, access list or list of nodes have changed, until the sender is dropped.
 fn watch_files(shared: Arc<Shared>) -> io::Result<Option<mpsc::Sender<()>>> {
-    if shared.authority.is_none() && shared.tls.is_none() && !shared.access.has_file() {
+    let has_nodes = shared.discovery.as_ref().is_some_and(Discovery::has_file);
+    if shared.authority.is_none() && shared.tls.is_none() && !shared.access.has_file() && !has_nodes {
         return Ok(None);
     }
     let (stop, stopped) = mpsc::channel::<()>();
@@ -146,9 +160,26 @@ fn watch_files(shared: Arc<Shared>) -> io::Result<Option<mpsc::Sender<()>>> {
                 tls.reload_if_changed(shared.clock.now());
             }
             shared.access.reload_if_changed();
+            if let Some(discovery) = &shared.discovery {
+                discovery.reload_if_changed();
+            }
         }
     })?;
     Ok(Some(stop))
+}
+
+/// Asks name servers for the list of nodes, if it comes from there, until the sender is dropped.
+fn follow_names(shared: Arc<Shared>) -> io::Result<Option<mpsc::Sender<()>>> {
+    if shared.discovery.as_ref().is_none_or(Discovery::has_file) {
+        return Ok(None);
+    }
+    let (wake, woken) = mpsc::channel::<()>();
+    std::thread::Builder::new().name("discovery".to_owned()).spawn(move || {
+        if let Some(discovery) = &shared.discovery {
+            discovery.follow(&woken);
+        }
+    })?;
+    Ok(Some(wake))
 }
 
 /// Time between two slices of background work.

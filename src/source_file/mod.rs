@@ -1,4 +1,4 @@
-//! One file of users, keys, certificates or networks, read whole: what it is, who may touch it, whether it has changed,
+//! One file of users, keys, certificates, networks or nodes, read whole: what it is, who may touch it, whether it has changed,
 //! and no copy left of what it holds.
 
 use std::fmt;
@@ -28,6 +28,7 @@ pub(crate) enum Kind {
     PrivateKey,
     ClientAuthorities,
     AdminToken,
+    ClusterFile,
 }
 
 impl Kind {
@@ -42,11 +43,12 @@ impl Kind {
             Kind::PrivateKey => "ssl_key",
             Kind::ClientAuthorities => "ssl_ca_cert",
             Kind::AdminToken => "admin_token_file",
+            Kind::ClusterFile => "cluster",
         }
     }
 
     /// The permission bits that no such file may have. Whoever can write a file of users can log in as anyone, and whoever
-    /// can write a list of networks or of authorities can let in any.
+    /// can write a list of networks or of authorities can let in any, or a list of nodes, send clients anywhere.
     fn refused_mode(self) -> u32 {
         match self {
             Kind::UsersFile | Kind::AdminToken => 0o006,

@@ -49,6 +49,8 @@ counters! {
         cmd_flush,
         /// `me` commands.
         cmd_meta,
+        /// Times the list of nodes was asked for (ElastiCache's name).
+        cmd_config_get,
         /// Keys asked for and not found.
         get_misses,
         /// Of these, found expired.

@@ -84,7 +84,7 @@ pub fn general(shared: &Shared, now: Seconds) -> Stats {
     memory(&mut stats, shared, &sums);
     items(&mut stats, shared, &sums);
     tls(&mut stats, shared, now);
-    ours(&mut stats, shared);
+    ours(&mut stats, shared, &sums);
     stats
 }
 
@@ -232,8 +232,15 @@ fn items(stats: &mut Stats, shared: &Shared, sums: &Sums) {
     }
 }
 
-fn ours(stats: &mut Stats, shared: &Shared) {
+fn ours(stats: &mut Stats, shared: &Shared, sums: &Sums) {
     if shared.limits.are_set() {
         stats.add("rejected_per_address", shared.connections.rejected_per_address.load(Ordering::Relaxed));
+    }
+    if let Some(discovery) = &shared.discovery {
+        let list = discovery.announced();
+        stats.add("cmd_config_get", sums.of("cmd_config_get"));
+        stats.add("cluster_version", list.as_ref().map_or(0, |list| list.version));
+        stats.add("cluster_nodes", list.as_ref().map_or(0, |list| list.nodes.len()));
+        stats.add("cluster_failures", discovery.failures());
     }
 }

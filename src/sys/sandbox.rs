@@ -32,6 +32,8 @@ pub struct Needs {
     pub removes_files: bool,
     /// To keep items in a file, and to leave its state at the end.
     pub memory_file: bool,
+    /// To ask name servers, over UDP and TCP.
+    pub name_servers: bool,
 }
 
 /// Confines all threads of this process, now and for good, and with them those they start.
@@ -62,8 +64,8 @@ fn programs(needs: Needs) -> Result<(BpfProgram, BpfProgram), BackendError> {
 /// Calls that end the process.
 fn fatal(needs: Needs) -> Result<Rules, BackendError> {
     let mut rules: Rules = FATAL.iter().map(|&call| (call, Vec::new())).collect();
-    if !needs.user_database {
-        rules.extend(USER_DATABASE.iter().map(|&call| (call, Vec::new())));
+    if !needs.user_database && !needs.name_servers {
+        rules.extend(OUTWARDS.iter().map(|&call| (call, Vec::new())));
     }
     // A clone that is no thread is a process.
     rules.insert(libc::SYS_clone, vec![when(0, MaskedEq(libc::CLONE_THREAD as u64), 0)?]);
@@ -95,9 +97,16 @@ fn allowed(needs: Needs) -> Result<Rules, BackendError> {
     let this = getpid().as_raw_nonzero().get() as u64;
     rules.insert(libc::SYS_kill, vec![when(0, Eq, this)?]);
     rules.insert(libc::SYS_tgkill, vec![when(0, Eq, this)?]);
-    if needs.user_database {
-        rules.insert(libc::SYS_socket, vec![when(0, Eq, libc::AF_UNIX as u64)?]);
+    let unix = needs.user_database.then_some([libc::AF_UNIX].as_slice());
+    let network = needs.name_servers.then_some([libc::AF_INET, libc::AF_INET6].as_slice());
+    let families: Vec<i32> = [unix, network].into_iter().flatten().flatten().copied().collect();
+    if !families.is_empty() {
+        let of_family = |family: i32| when(0, Eq, family as u64);
+        rules.insert(libc::SYS_socket, families.into_iter().map(of_family).collect::<Result<_, _>>()?);
         rules.insert(libc::SYS_connect, Vec::new());
+    }
+    if needs.name_servers {
+        rules.insert(libc::SYS_bind, Vec::new());
     }
     for call in [libc::SYS_mmap, libc::SYS_mprotect] {
         let data_only = when(2, MaskedEq(libc::PROT_EXEC as u64), 0)?;
@@ -132,8 +141,8 @@ const FATAL: &[i64] = &[
     libc::SYS_keyctl,
 ];
 
-/// As bad, but for looking users up.
-const USER_DATABASE: &[i64] = &[libc::SYS_socket, libc::SYS_connect];
+/// As bad, but for looking users or names up.
+const OUTWARDS: &[i64] = &[libc::SYS_socket, libc::SYS_connect];
 
 /// What workers, maintenance, reload, log and stop need.
 const ALLOWED: &[i64] = &[
@@ -229,7 +238,11 @@ mod tests {
     #[ignore = "run by the others, in a process of its own"]
     fn child() {
         let tries = std::env::var(TRIES).unwrap();
-        let needs = Needs { user_database: tries.ends_with("_user_database"), ..Needs::default() };
+        let needs = Needs {
+            user_database: tries.ends_with("_user_database"),
+            name_servers: tries.ends_with("_name_servers"),
+            ..Needs::default()
+        };
         let parent = getppid().unwrap();
         let file = tempfile::NamedTempFile::new().unwrap();
         let (go, waits) = std::sync::mpsc::channel::<()>();
@@ -249,7 +262,8 @@ mod tests {
                 go.send(()).unwrap();
                 older.join().unwrap().unwrap()
             }
-            "network_user_database" => std::net::UdpSocket::bind("127.0.0.1:0").map(drop),
+            "socket_name_servers" => UnixDatagram::unbound().map(drop),
+            "network_user_database" | "network_name_servers" => std::net::UdpSocket::bind("127.0.0.1:0").map(drop),
             "abort" => std::process::abort(),
             other => panic!("{other}?"),
         };
@@ -272,7 +286,7 @@ mod tests {
 
     #[test]
     fn serving_goes_on() {
-        for what in ["read", "thread", "signal_this", "socket_user_database"] {
+        for what in ["read", "thread", "signal_this", "socket_user_database", "network_name_servers"] {
             assert_eq!(said(what), "Ok(())", "{what}");
         }
         assert_eq!(attempt("abort").status.signal(), Some(libc::SIGABRT));
@@ -280,7 +294,7 @@ mod tests {
 
     #[test]
     fn what_is_not_needed_fails() {
-        for what in ["write", "remove", "signal_other", "network_user_database"] {
+        for what in ["write", "remove", "signal_other", "network_user_database", "socket_name_servers"] {
             assert_eq!(said(what), format!("Err(Some({}))", libc::ENOSYS), "{what}");
         }
     }

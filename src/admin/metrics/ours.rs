@@ -106,6 +106,20 @@ pub(super) static OURS: &[Family] = &[
     class("larder_slab_items_rescued_total", Counter, "Items that were copied out of a page that moved.", |of| {
         of.counters.rescued
     }),
+    row(
+        "larder_cluster_requests_total",
+        Counter,
+        "cmd_config_get",
+        "Times the list of nodes was asked for (--cluster).",
+    ),
+    row("larder_cluster_nodes", Gauge, "cluster_nodes", "Nodes in the list."),
+    row("larder_cluster_version", Gauge, "cluster_version", "The version of the list; 0 while there is none."),
+    row(
+        "larder_cluster_failures_total",
+        Counter,
+        "cluster_failures",
+        "Times the source of the list could not be read, and the last good list stayed.",
+    ),
     row("larder_watchers", Gauge, "log_watchers", "Clients that watch."),
     row(
         "larder_watch_lines_skipped_total",

@@ -34,6 +34,8 @@ pub enum Status {
     NoMemoryForNew,
     /// A large value could neither be sent from the store nor copied.
     NoMemoryToGet,
+    /// Not now.
+    TemporaryFailure,
 }
 
 impl Status {
@@ -50,6 +52,7 @@ impl Status {
             Status::AuthContinue => 0x21,
             Status::UnknownCommand => 0x81,
             Status::NoMemory | Status::NoMemoryToCount | Status::NoMemoryForNew | Status::NoMemoryToGet => 0x82,
+            Status::TemporaryFailure => 0x86,
         }
     }
 
@@ -68,6 +71,7 @@ impl Status {
             Status::NoMemoryToCount => "Out of memory incrementing value",
             Status::NoMemoryForNew => "Out of memory allocating new item",
             Status::NoMemoryToGet => "Out of memory writing get response",
+            Status::TemporaryFailure => "Temporary failure",
         }
     }
 }

@@ -54,7 +54,9 @@ pub enum Verb {
     SaslAuth,
     /// A further message of a login.
     SaslStep,
-    /// Everything else.
+    /// ElastiCache's config get. Where it has no meaning, neither have its lengths.
+    ConfigGet,
+    /// Everything else, such as ElastiCache's config set (0x64) and config delete (0x66).
     Unknown,
 }
 
@@ -140,6 +142,7 @@ impl Verb {
             0x20 => (Verb::SaslList, false),
             0x21 => (Verb::SaslAuth, false),
             0x22 => (Verb::SaslStep, false),
+            0x60 => (Verb::ConfigGet, false),
             _ => (Verb::Unknown, false),
         }
     }
@@ -160,7 +163,7 @@ impl Verb {
             Verb::Noop | Verb::Version | Verb::Quit | Verb::SaslList => (1 << 0, Part::Never, Part::Never),
             Verb::SaslAuth | Verb::SaslStep => (1 << 0, Part::Always, Part::Maybe),
             Verb::Stat => (1 << 0, Part::Maybe, Part::Maybe),
-            Verb::Unknown => (0, Part::Maybe, Part::Maybe),
+            Verb::ConfigGet | Verb::Unknown => (0, Part::Maybe, Part::Maybe),
         };
         Shape { extras, key, value }
     }
@@ -220,7 +223,7 @@ impl Header {
         let fits = 1u32.checked_shl(u32::from(extras)).is_some_and(|bit| shape.extras & bit != 0)
             && shape.key.allows(key_len)
             && shape.value.allows(value_len);
-        if verb != Verb::Unknown && !fits {
+        if !fits && !matches!(verb, Verb::ConfigGet | Verb::Unknown) {
             return Err(fault(Status::InvalidArguments));
         }
         let cas = u64::from_be_bytes(cas);
@@ -287,6 +290,8 @@ mod tests {
             (0x1c, 1, 4, 5),
             (0x1c, 1, 4, 9),
             (0xff, 9, 200, 5000),
+            (0x60, 7, 0, 7),
+            (0x60, 9, 200, 5000),
             (0x1b, 0, 4, 4),
         ];
         for (opcode, key, extras, body) in sound {

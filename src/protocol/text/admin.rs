@@ -3,7 +3,7 @@
 
 use super::crawler;
 use super::number::{signed_32, unsigned_32};
-use super::parse::{Reason, Refusal, Reply, Request, reply_by};
+use super::parse::{Reason, Refusal, Reply, Request};
 use super::words::Words;
 use crate::command::{KEY_MAX, LruShares};
 
@@ -41,6 +41,11 @@ pub enum ShutdownWord {
     Unknown,
 }
 
+/// Whether to answer a line that ends in this word.
+pub(super) fn reply_by(last_word: Option<&[u8]>) -> Reply {
+    if last_word == Some(b"noreply") { Reply::Omit } else { Reply::Send }
+}
+
 /// Commands that 1.6.45 finds in a second look: leading blanks are forgiven, `noreply` silences even the unknown.
 pub(super) fn parse(body: &[u8]) -> Result<Request<'_>, Refusal> {
     let mut words = Words::of(body);
@@ -69,6 +74,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Request<'_>, Refusal> {
         },
         b"lru_crawler" => crawler::parse(words, reply),
         b"larder" => ours(words, reply),
+        b"config" => config(words, reply),
         b"shutdown" => {
             let how = match (words.next(), words.next()) {
                 (None, _) => ShutdownWord::Plain,
@@ -97,6 +103,15 @@ fn ours(mut words: Words<'_>, reply: Reply) -> Result<Request<'_>, Refusal> {
             Ok(Request::DeletePrefix { prefix, reply })
         }
         _ => Err(Refusal::new(Reason::BadFormat, reply)),
+    }
+}
+
+/// ElastiCache's `config get <key>`. Its set and delete are for the service itself, and no server has them for clients.
+#[cold]
+fn config(mut words: Words<'_>, reply: Reply) -> Result<Request<'_>, Refusal> {
+    match (words.next(), words.next(), words.next()) {
+        (Some(b"get"), Some(key), None) => Ok(Request::ConfigGet(key)),
+        _ => Err(Refusal::new(Reason::UnknownCommand, reply)),
     }
 }
 
@@ -166,8 +181,10 @@ mod tests {
 
     #[test]
     fn commands() {
-        let cases: [(&[u8], Request<'_>); 12] = [
+        let cases: [(&[u8], Request<'_>); 14] = [
             (b"refresh_certs noreply", Request::RefreshCertificates),
+            (b"config get cluster", Request::ConfigGet(b"cluster")),
+            (b"config get  x", Request::ConfigGet(b"x")),
             (b"flush_all", Request::FlushAll { exptime: Some(0), reply: Reply::Send }),
             (b"  flush_all", Request::FlushAll { exptime: Some(0), reply: Reply::Send }),
             (b"flush_all noreply", Request::FlushAll { exptime: Some(0), reply: Reply::Omit }),
@@ -232,7 +249,11 @@ mod tests {
 
     #[test]
     fn refusals_give_their_reason() {
-        let cases: [(&[u8], Reason); 10] = [
+        let cases: [(&[u8], Reason); 14] = [
+            (b"config", Reason::UnknownCommand),
+            (b"config get", Reason::UnknownCommand),
+            (b"config get cluster now", Reason::UnknownCommand),
+            (b"config set cluster 0 1", Reason::UnknownCommand),
             (b"verbosity", Reason::BadFormat),
             (b"verbosity x", Reason::BadFormat),
             (b"cache_memlimit x", Reason::UnknownCommand),

@@ -159,6 +159,8 @@ pub enum Request<'a> {
         /// Which events; `None` when a word names none.
         kinds: Option<WatchKinds>,
     },
+    /// config get, with its key.
+    ConfigGet(&'a [u8]),
     /// shutdown.
     Shutdown {
         /// How.
@@ -380,10 +382,6 @@ pub fn parse(line: &[u8]) -> Result<Request<'_>, Refusal> {
     }
 }
 
-pub(super) fn reply_by(last_word: Option<&[u8]>) -> Reply {
-    if last_word == Some(b"noreply") { Reply::Omit } else { Reply::Send }
-}
-
 fn keys(arguments: &[u8], keys_at: usize, with_cas: bool) -> Result<Request<'_>, Refusal> {
     if arguments.iter().all(|&byte| byte == b' ') {
         return Err(Refusal::new(Reason::BadFormat, Reply::Send));
@@ -418,7 +416,7 @@ fn keyed(arguments: &[u8], wanted: usize) -> Result<(&[u8], &[u8], Reply), Refus
         None => return Err(Refusal::new(Reason::BadFormat, Reply::Send)),
     };
     // The key itself can be the last word: `delete noreply` answers nothing.
-    let reply = reply_by(behind_key.last_word().or(Some(key)));
+    let reply = admin::reply_by(behind_key.last_word().or(Some(key)));
     if key.len() > KEY_MAX {
         return Err(Refusal::new(Reason::BadFormat, reply));
     }
@@ -446,7 +444,7 @@ fn store(arguments: &[u8], mode: Mode) -> Result<Request<'_>, Refusal> {
         _ => return Err(Refusal::new(Reason::BadFormat, Reply::Send)),
     };
     let behind_len = words;
-    let reply = reply_by(behind_len.last_word());
+    let reply = admin::reply_by(behind_len.last_word());
     let refused = Refusal { reason: Reason::BadFormat, reply, swallow: value_len + 2 };
     if key.len() > KEY_MAX {
         return Err(refused);

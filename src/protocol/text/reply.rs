@@ -130,6 +130,10 @@ pub mod line {
         SASL_OK = "SASL_OK",
         /// sasl auth: not logged in.
         SASL_FAILURE = "AUTH_ERROR authentication failure",
+        /// config get of something else.
+        UNKNOWN_CONFIG = "CLIENT_ERROR unknown config key",
+        /// config get before a name server has answered.
+        NO_CLUSTER_YET = "SERVER_ERROR cluster list not known yet",
         /// `-F`.
         FLUSH_REFUSED = "CLIENT_ERROR flush_all not allowed",
         /// Above `-I`.
@@ -242,6 +246,14 @@ pub fn deleted_line(out: &mut Vec<u8>, count: u64) {
     number_line(out, count);
 }
 
+/// Appends the answer to config get cluster (ElastiCache): two lines end the payload, its own and one more.
+pub fn config_cluster(out: &mut Vec<u8>, payload: &[u8]) {
+    let mut digits = itoa::Buffer::new();
+    for part in [b"CONFIG cluster 0 ", digits.format(payload.len()).as_bytes(), b"\r\n", payload, b"\r\n", line::END] {
+        out.extend_from_slice(part);
+    }
+}
+
 /// Appends a line that is made up elsewhere.
 pub fn whole_line(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
@@ -280,6 +292,13 @@ pub fn sasl_mechanisms(out: &mut Vec<u8>, names: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_list_of_nodes_is_framed_as_elasticache_does() {
+        let mut out = Vec::new();
+        config_cluster(&mut out, b"12\na||1 b||2\n");
+        assert_eq!(out, b"CONFIG cluster 0 13\r\n12\na||1 b||2\n\r\nEND\r\n");
+    }
 
     #[test]
     fn values() {

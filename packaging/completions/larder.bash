@@ -23,7 +23,7 @@ _larder() {
 
     case "${cmd}" in
         larder)
-            opts="-p -U -s -a -l -c -b -B -Z -S -Y -R -A -F -X -W -D -m -M -I -C -L -k -e -t -d -u -P -r -v -o -h -i -V --port --udp-port --unbounded-udp-replies --unix-socket --unix-mask --unix-owner --listen --allow --deny --access-file --proxy-protocol-from --conn-limit --max-connections-per-address --max-connection-rate --admin --admin-token-file --listen-backlog --protocol --enable-ssl --handshake-timeout --users --enable-sasl --auth-file --sasl-mechanisms --unix-peer-credentials --allow-plain --max-reqs-per-event --enable-shutdown --disable-flush-all --disable-dumping --disable-watch --memory-limit --disable-evictions --max-item-size --disable-cas --enable-largepages --lock-memory --memory-file --memory-fd --threads --daemon --user --pidfile --enable-coredumps --verbose --log-format --slow-request-us --extended --config --help --license --version"
+            opts="-p -U -s -a -l -c -b -B -Z -S -Y -R -A -F -X -W -D -m -M -I -C -L -k -e -t -d -u -P -r -v -o -h -i -V --port --udp-port --unbounded-udp-replies --unix-socket --unix-mask --unix-owner --listen --allow --deny --access-file --proxy-protocol-from --conn-limit --max-connections-per-address --max-connection-rate --admin --admin-token-file --cluster --cluster-resolver --cluster-before-login --listen-backlog --protocol --enable-ssl --handshake-timeout --users --enable-sasl --auth-file --sasl-mechanisms --unix-peer-credentials --allow-plain --max-reqs-per-event --enable-shutdown --disable-flush-all --disable-dumping --disable-watch --memory-limit --disable-evictions --max-item-size --disable-cas --enable-largepages --lock-memory --memory-file --memory-fd --threads --daemon --user --pidfile --enable-coredumps --verbose --log-format --slow-request-us --extended --config --help --license --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -155,6 +155,14 @@ _larder() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --cluster)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cluster-resolver)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --listen-backlog)

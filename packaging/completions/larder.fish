@@ -13,6 +13,8 @@ complete -c larder -l max-connections-per-address -d 'of these, with one client 
 complete -c larder -l max-connection-rate -d 'new connections a second from one client address, so many at once at most' -r
 complete -c larder -l admin -d 'serve metrics for Prometheus, health and a page with charts over HTTP here' -r
 complete -c larder -l admin-token-file -d 'whoever asks the admin port for data has to show the bearer token in this file' -r -F
+complete -c larder -l cluster -d 'tell clients that discover nodes' -r
+complete -c larder -l cluster-resolver -d 'name servers for --cluster in the place of those in /etc/resolv.conf' -r
 complete -c larder -s b -l listen-backlog -d 'connections the kernel keeps waiting for accept' -r
 complete -c larder -s B -l protocol -d 'protocol to speak' -r
 complete -c larder -l handshake-timeout -d 'seconds within which a client has to finish its TLS handshake' -r
@@ -33,6 +35,7 @@ complete -c larder -l slow-request-us -d 'log requests that came together and ke
 complete -c larder -s o -l extended -d 'list of options with commas between them' -r
 complete -c larder -l config -d 'read flags from this file, one in a line, as from Debian\'s memcached.conf' -r -F
 complete -c larder -l unbounded-udp-replies -d 'over UDP let a reply to a network have any size'
+complete -c larder -l cluster-before-login -d 'tell the list of nodes, and the version, to clients that have not logged in as well'
 complete -c larder -s Z -l enable-ssl -d 'serve TLS 1.2 and 1.3 on every TCP listener whose -l does not say otherwise'
 complete -c larder -s S -l enable-sasl -d 'ask for a login by SASL and speak the binary protocol alone'
 complete -c larder -l unix-peer-credentials -d 'let clients of the Unix socket log in without a password as the user that their process runs as'

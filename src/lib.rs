@@ -27,6 +27,7 @@
 //! * [`conn`]: one connection without its socket.
 //! * [`net`]: listeners, the accept thread, workers. The only user of mio.
 //! * [`passwd`]: `larder-passwd`, which edits users files. It knows [`auth`] and nothing else.
+//! * [`top`]: `larder-top`, a client that shows several nodes. It knows [`tls`] and nothing of the server.
 //! * [`cli`]: flags as rows of data, and the pages made from them.
 //! * [`admin`]: metrics, health and a page to look at, over HTTP.
 //! * [`server`]: assembly: start, signals, stop.
@@ -65,5 +66,6 @@ pub mod stats;
 pub mod store;
 pub mod sys;
 pub mod tls;
+pub mod top;
 pub mod uri;
 pub mod watch;

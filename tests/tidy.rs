@@ -21,6 +21,7 @@ const ORDER: &[&str] = &[
     "tls",
     "discovery",
     "passwd",
+    "top",
     "protocol",
     "exec",
     "conn",

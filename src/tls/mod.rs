@@ -6,6 +6,7 @@
 
 mod channel;
 mod ciphers;
+mod client;
 mod identity;
 mod load;
 
@@ -19,6 +20,7 @@ use rustls::ServerConfig;
 
 pub use channel::{Channel, Handshake, Received};
 pub use ciphers::Ciphers;
+pub use client::Client;
 
 use crate::clock::{START, Seconds};
 use crate::net::listen_spec::ListenTls;

@@ -1,0 +1,250 @@
+//! The live table: a terminal without line editing, its keys, and its restoration whatever ends the program.
+//!
+//! Drawn with a handful of escape sequences that every terminal since the VT100 family knows; rustix, which is here
+//! anyway, does the rest. A terminal library would bring more code than this file is.
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH};
+
+use super::node::Node;
+use super::table::{self, Row, SORTS};
+
+/// How long a key that is not pressed is waited for before the table is drawn again.
+const REDRAW: Duration = Duration::from_millis(500);
+/// The size of a terminal that does not say, in columns and rows.
+const SIZE_DEFAULT: (usize, usize) = (80, 24);
+
+/// What a key asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Key {
+    Quit,
+    Up,
+    Down,
+    Left,
+    Right,
+    Enter,
+    Escape,
+}
+
+/// The keys in what was read at once. Sequences that are not known mean nothing.
+fn keys(mut bytes: &[u8]) -> Vec<Key> {
+    let mut keys = Vec::new();
+    while let Some((&first, rest)) = bytes.split_first() {
+        bytes = rest;
+        keys.push(match first {
+            b'q' | b'Q' | 3 => Key::Quit,
+            b'k' => Key::Up,
+            b'j' => Key::Down,
+            b'<' => Key::Left,
+            b'>' | b's' => Key::Right,
+            b'\r' | b'\n' => Key::Enter,
+            0x1b => match rest {
+                [b'[' | b'O', sequence @ ..] => {
+                    // Parameters, then one final byte.
+                    let last = sequence.iter().position(|byte| (0x40..0x7f).contains(byte));
+                    bytes = last.map_or(&[], |last| &sequence[last + 1..]);
+                    match last.map(|last| (last, sequence[last])) {
+                        Some((0, b'A')) => Key::Up,
+                        Some((0, b'B')) => Key::Down,
+                        Some((0, b'C')) => Key::Right,
+                        Some((0, b'D')) => Key::Left,
+                        _ => continue,
+                    }
+                }
+                _ => Key::Escape,
+            },
+            _ => continue,
+        });
+    }
+    keys
+}
+
+/// The terminal as it was, put back when dropped.
+struct Terminal {
+    before: Termios,
+}
+
+impl Terminal {
+    fn open() -> io::Result<Terminal> {
+        let before = tcgetattr(io::stdin())?;
+        let mut modes = before.clone();
+        // Signals stay keys of the terminal: Ctrl-C and Ctrl-\ end the program as they would any other.
+        modes.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
+        modes.special_codes[SpecialCodeIndex::VMIN] = 1;
+        modes.special_codes[SpecialCodeIndex::VTIME] = 0;
+        tcsetattr(io::stdin(), OptionalActions::Now, &modes)?;
+        let terminal = Terminal { before };
+        write("\x1b[?1049h\x1b[?25l")?;
+        Ok(terminal)
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // A terminal that is gone needs no restoration.
+        let _ = write("\x1b[0m\x1b[?25h\x1b[?1049l");
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
+    }
+}
+
+fn write(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Where the user is.
+#[derive(Debug, Default)]
+struct View {
+    sorted: usize,
+    /// The chosen node's place on the command line.
+    chosen: usize,
+    detail: bool,
+}
+
+impl View {
+    /// Follows a key; false when it was the last.
+    fn press(&mut self, key: Key, rows: &[Row]) -> bool {
+        let at = rows.iter().position(|row| row.place == self.chosen).unwrap_or(0);
+        match key {
+            Key::Quit => return false,
+            Key::Up => self.chosen = rows[at.saturating_sub(1)].place,
+            Key::Down => self.chosen = rows[(at + 1).min(rows.len() - 1)].place,
+            Key::Left => self.sorted = (self.sorted + SORTS - 1) % SORTS,
+            Key::Right => self.sorted = (self.sorted + 1) % SORTS,
+            Key::Enter => self.detail = true,
+            Key::Escape => self.detail = false,
+        }
+        true
+    }
+
+    /// The whole screen as text that overwrites the one before.
+    fn draw(&self, rows: &[Row], (columns, height): (usize, usize)) -> String {
+        let at = rows.iter().position(|row| row.place == self.chosen).unwrap_or(0);
+        let room = height.saturating_sub(1);
+        let (lines, marked) = if self.detail {
+            (table::detail(&rows[at], columns), usize::MAX)
+        } else {
+            let mut lines = table::lines(rows, columns, self.sorted);
+            // Head and total always show; of the nodes those around the chosen one.
+            let nodes = room.saturating_sub(2).max(1);
+            let skipped = (at + 1).saturating_sub(nodes).min(rows.len().saturating_sub(nodes));
+            lines.drain(1..1 + skipped);
+            let shown = (rows.len() - skipped).min(nodes);
+            lines.drain(1 + shown..lines.len() - 1);
+            (lines, 1 + at - skipped)
+        };
+        let mut screen = "\x1b[H".to_owned();
+        for (number, line) in lines.iter().take(room).enumerate() {
+            let (on, off) = if number == marked { ("\x1b[7m", "\x1b[0m") } else { ("", "") };
+            screen.push_str(&format!("{on}{line}{off}\x1b[K\r\n"));
+        }
+        let help = "q quit  arrows choose, sort  Enter detail  Esc back";
+        screen.push_str(&format!("{}\x1b[J", help.chars().take(columns.saturating_sub(1)).collect::<String>()));
+        screen
+    }
+}
+
+/// Shows the nodes until the user, a signal or the end of the terminal ends it.
+///
+/// # Errors
+/// When the terminal cannot be set up.
+pub(super) fn show(nodes: &[Arc<Node>]) -> io::Result<()> {
+    let ended = Arc::new(AtomicBool::new(false));
+    for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&ended))?;
+    }
+    // Has no use but to end the wait below.
+    signal_hook::flag::register(SIGWINCH, Arc::new(AtomicBool::new(false)))?;
+    let _terminal = Terminal::open()?;
+    let mut view = View::default();
+    while !ended.load(Ordering::Relaxed) {
+        for (place, node) in nodes.iter().enumerate() {
+            node.detailed.store(view.detail && place == view.chosen, Ordering::Relaxed);
+        }
+        let mut rows = super::rows(nodes, Node::state);
+        table::sort(&mut rows, view.sorted);
+        if write(&view.draw(&rows, size())).is_err() {
+            return Ok(());
+        }
+        let Some(pressed) = pressed()? else { return Ok(()) };
+        if !pressed.into_iter().all(|key| view.press(key, &rows)) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Waits for keys, or the time to draw again; `None` when no key can come any more.
+fn pressed() -> io::Result<Option<Vec<Key>>> {
+    let stdin = io::stdin();
+    let mut waited = [PollFd::new(&stdin, PollFlags::IN)];
+    let time = Timespec::try_from(REDRAW).map_err(io::Error::other)?;
+    match poll(&mut waited, Some(&time)) {
+        Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Some(Vec::new())),
+        Ok(_) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let mut buffer = [0; 64];
+    Ok(match rustix::io::read(&stdin, &mut buffer) {
+        Ok(0) | Err(rustix::io::Errno::IO) => None,
+        Ok(count) => Some(keys(&buffer[..count])),
+        Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => Some(Vec::new()),
+        Err(error) => return Err(error.into()),
+    })
+}
+
+fn size() -> (usize, usize) {
+    match tcgetwinsize(io::stdout()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
+        _ => SIZE_DEFAULT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::node::State;
+    use super::*;
+
+    fn rows(count: usize) -> Vec<Row> {
+        (0..count).map(|place| Row { name: format!("n{place}"), state: State::Asked, place }).collect()
+    }
+
+    #[test]
+    fn keys_come_of_bytes() {
+        assert_eq!(keys(b"q\x1b[A\x1bOB\x1b"), [Key::Quit, Key::Up, Key::Down, Key::Escape]);
+        assert_eq!(keys(b"\x1b[1;5C\x1b[C\x1b[3~\r"), [Key::Right, Key::Enter]);
+        assert_eq!(keys(b"\x1b["), []);
+    }
+
+    #[test]
+    fn the_chosen_node_is_on_any_screen() {
+        let rows = rows(50);
+        for height in [0, 1, 2, 4, 24, 60] {
+            for chosen in [0, 1, 25, 49] {
+                let view = View { chosen, ..View::default() };
+                let screen = view.draw(&rows, (80, height));
+                assert!(screen.matches("\r\n").count() < height.max(1), "{height}");
+                let name = format!("\x1b[7mn{chosen} ");
+                assert!(height < 4 || screen.contains(&name), "{height} {chosen}: {screen:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn choosing_stops_at_the_ends_and_sorting_goes_round() {
+        let rows = rows(2);
+        let mut view = View::default();
+        for key in [Key::Up, Key::Down, Key::Down, Key::Left, Key::Enter] {
+            assert!(view.press(key, &rows));
+        }
+        assert_eq!((view.chosen, view.sorted, view.detail), (1, SORTS - 1, true));
+        assert!(view.press(Key::Escape, &rows) && !view.detail && !view.press(Key::Quit, &rows));
+    }
+}

@@ -9,7 +9,11 @@ use clap_complete::{Shell, generate};
 
 /// Each program, and the file names that its shells look for.
 fn files() -> Vec<(clap::Command, &'static str, Shell, String)> {
-    let programs = [(larder::cli::completion::command(), "larder"), (larder::passwd::command(), "larder-passwd")];
+    let programs = [
+        (larder::cli::completion::command(), "larder"),
+        (larder::passwd::command(), "larder-passwd"),
+        (larder::top::command(), "larder-top"),
+    ];
     programs
         .into_iter()
         .flat_map(|(command, name)| {

@@ -30,6 +30,9 @@ def main(path, replaced):
     for word in container["args"]:
         for place, file in replaced:
             word = word.replace(place, file)
+        for variable in container["env"]:
+            word = word.replace(f"$({variable['name']})", "default")
+        assert "$(" not in word, f"{word} names a variable that is not there"
         print(word)
 
 

@@ -190,6 +190,8 @@ impl Client {
                 self.received.extend_from_slice(&buffer[..count]);
                 true
             }
+            // A machine that was suspended interrupts reads that have a deadline.
+            Err(error) if error.kind() == ErrorKind::Interrupted => self.receive(),
             // With TLS an end without a farewell is an error of its own.
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof) => false,
             Err(error) => panic!("no reply within {DEADLINE:?} ({error}) after {:?}", show(&self.received)),

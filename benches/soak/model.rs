@@ -146,6 +146,13 @@ impl Slot {
                 self.held = None;
                 Ok(Outcome::Refused)
             }
+            // What finds no memory is the reply, as in memcached; the item was touched.
+            (Request::GetAndTouch(ttl), Reply::Refused) => {
+                if let Some(held) = &mut self.held {
+                    held.dies = Death::after(*ttl, when);
+                }
+                Ok(Outcome::Refused)
+            }
             (_, Reply::Refused) => Ok(Outcome::Refused),
             _ => Err(format!("{reply:?} is no answer to {request:?}")),
         }

@@ -1,5 +1,6 @@
 //! A client with keys of its own, of which it knows what each may hold.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::net::TcpStream;
 use std::time::Instant;
@@ -7,7 +8,7 @@ use std::time::Instant;
 use super::course::{Course, Tally};
 use super::dialect::Dialect;
 use super::lane::Lane;
-use super::model::{Slot, When};
+use super::model::{Outcome, Slot, When};
 use super::random::{Random, mixed};
 use super::request::{Reply, Request, Side, Verb};
 use super::values::{Content, PIECE_BYTES_MAX, Piece, some_length};
@@ -20,6 +21,7 @@ pub(crate) fn run(course: &Course, number: usize, tally: &mut Tally) {
         random: Random::seeded(course.seed ^ mixed(number as u64)),
         slots: (0..KEYS).map(|_| Slot::default()).collect(),
         version: 0,
+        past: VecDeque::with_capacity(PAST_MAX),
     };
     let mut life = 0;
     while !course.is_over() {
@@ -39,6 +41,8 @@ struct Owner<'a> {
     slots: Vec<Slot>,
     /// Of the last value; no two are alike.
     version: u64,
+    /// What was asked and came of it, newest last.
+    past: VecDeque<(usize, Dialect, Request, Outcome)>,
 }
 
 impl Owner<'_> {
@@ -59,25 +63,42 @@ impl Owner<'_> {
             let flushed = self.course.flushed();
             let sent = Instant::now();
             lane.send(&out)?;
-            for (opaque, (n, request)) in requests.iter().enumerate() {
-                let key = self.key(*n);
-                let reply = dialect.read(&mut lane, &key, request, opaque as u32)?;
+            for (opaque, (n, request)) in requests.into_iter().enumerate() {
+                let key = self.key(n);
+                let reply = dialect.read(&mut lane, &key, &request, opaque as u32)?;
                 let found = match &reply {
                     Reply::Value { at, .. } => lane.seen(at.clone()),
                     _ => &[],
                 };
                 let when = When { sent, read: Instant::now(), flushed };
-                match self.slots[*n].judge(&self.course.pool, request, &reply, found, when) {
-                    Ok(outcome) => tally.count(outcome),
+                match self.slots[n].judge(&self.course.pool, &request, &reply, found, when) {
+                    Ok(outcome) => {
+                        tally.count(outcome);
+                        if self.past.len() == PAST_MAX {
+                            self.past.pop_front();
+                        }
+                        self.past.push_back((n, dialect, request, outcome));
+                    }
                     Err(why) => {
                         let key = String::from_utf8_lossy(&key).into_owned();
-                        self.course.wrong(format!("{key:.40} after {request:.200?} by {dialect:?}: {why}"));
-                        self.slots[*n] = Slot::default();
+                        let past = self.past_of(n);
+                        self.course.wrong(format!("{key:.40} after {request:.200?} by {dialect:?}: {why}{past}"));
+                        self.slots[n] = Slot::default();
                     }
                 }
             }
         }
         self.abandon()
+    }
+
+    /// What was asked of a key last, a line each.
+    fn past_of(&self, n: usize) -> String {
+        let mut lines: Vec<_> = self.past.iter().rev().filter(|(of, ..)| *of == n).take(8).collect();
+        lines.reverse();
+        let line = |(_, dialect, request, outcome): &&(usize, Dialect, Request, Outcome)| {
+            format!("\n    before: {request:.200?} by {dialect:?}: {outcome:?}")
+        };
+        lines.iter().map(line).collect()
     }
 
     /// Leaves in the middle of a value: nothing of it may be seen. Leaves without reading what it asked for.
@@ -165,4 +186,6 @@ const KEY_BYTES_MAX: usize = 250;
 const DEPTH_MAX: u64 = 32;
 /// After so many batches it connects anew.
 const BATCHES_MAX: usize = 400;
+/// So many requests are remembered, to tell what came before a wrong reply.
+const PAST_MAX: usize = 4096;
 const JOINED_BYTES_MAX: usize = 20_000;

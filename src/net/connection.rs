@@ -1,6 +1,6 @@
 //! One client on a worker: its socket, its session, and the little it may keep.
 
-use std::io::{self, ErrorKind, IoSliceMut};
+use std::io::{self, ErrorKind, IoSliceMut, Read as _};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
@@ -23,6 +23,9 @@ use crate::exec::Context;
 use crate::sys::unsent::unsent_bytes;
 use crate::tls::{Channel, Received};
 use crate::watch::CloseReason;
+
+/// Reads in one turn for a connection whose input is thrown away.
+const DISCARD_READS_MAX: usize = 8;
 
 /// See the module. At rest neither `input` nor `owed` has memory.
 #[derive(Debug)]
@@ -47,6 +50,8 @@ pub(super) struct Connection {
     pub(super) last_active: Seconds,
     /// What of its replies the peer had not acknowledged at the last look.
     unsent_seen: usize,
+    /// Bytes thrown away since it is `leaving`.
+    pub(super) discarded: u32,
     /// The session needs input; otherwise it has something to do with what it was given.
     pub(super) hungry: bool,
     /// The socket may hold input although no event will say so.
@@ -57,7 +62,8 @@ pub(super) struct Connection {
     pub(super) queued: bool,
     /// To be closed once everything owed is sent.
     pub(super) closing: bool,
-    /// The server stops and nothing more is answered here: to be closed once what was sent has arrived.
+    /// Nothing more is answered here; what still comes is thrown away until the client has closed, or waited for long
+    /// enough.
     pub(super) leaving: bool,
     /// Why it ends, once it does.
     pub(super) close_reason: CloseReason,
@@ -71,6 +77,18 @@ pub(super) enum Read {
     Nothing,
     /// The client will send no more.
     End,
+}
+
+/// What came of throwing input away.
+pub(super) enum Discarded {
+    /// All that was there.
+    All,
+    /// Some, and there may be more.
+    Some,
+    /// The client will send no more.
+    End,
+    /// The socket failed.
+    Failed,
 }
 
 impl Connection {
@@ -108,6 +126,7 @@ impl Connection {
             last_command: now,
             last_active: now,
             unsent_seen: 0,
+            discarded: 0,
             hungry: true,
             ended: false,
             queued: false,
@@ -199,6 +218,25 @@ impl Connection {
             self.session.filled(direct);
         }
         Ok(Read::Bytes(bytes - direct))
+    }
+
+    /// Reads past TLS and session, and forgets it.
+    pub(super) fn discard(&mut self, buffer: &mut [u8]) -> Discarded {
+        for _ in 0..DISCARD_READS_MAX {
+            match self.stream.socket.read(buffer) {
+                Ok(0) => return Discarded::End,
+                Ok(bytes) => {
+                    if self.session.has_login() {
+                        buffer[..bytes].zeroize();
+                    }
+                    self.discarded = self.discarded.saturating_add(bytes as u32);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Discarded::All,
+                Err(_) => return Discarded::Failed,
+            }
+        }
+        Discarded::Some
     }
 
     /// Moves what was kept of the input to the start of `buffer`; how much that is.

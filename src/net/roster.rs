@@ -33,6 +33,8 @@ pub enum Activity {
     Datagrams = 7,
     /// A client that watches.
     Watch = 8,
+    /// A client that was told that its connection ends, and has not closed it yet.
+    Closing = 9,
 }
 
 impl Activity {
@@ -46,6 +48,7 @@ impl Activity {
             Activity::Swallow => "conn_swallow",
             Activity::Mwrite => "conn_mwrite",
             Activity::Watch => "conn_watch",
+            Activity::Closing => "conn_closing",
             // As memcached calls it: each of its UDP sockets is a connection.
             Activity::Datagrams => "conn_read",
         }
@@ -53,7 +56,9 @@ impl Activity {
 
     fn from_bits(bits: u8) -> Option<Activity> {
         use Activity::*;
-        [Listening, Read, ParseCmd, Nread, Swallow, Mwrite, Datagrams, Watch].into_iter().find(|a| *a as u8 == bits)
+        [Listening, Read, ParseCmd, Nread, Swallow, Mwrite, Datagrams, Watch, Closing]
+            .into_iter()
+            .find(|activity| *activity as u8 == bits)
     }
 }
 

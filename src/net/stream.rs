@@ -1,6 +1,7 @@
 //! What a connection's bytes go through: its socket, and TLS where the listener has it.
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::{AsRawFd, RawFd};
 
 use mio::event::Source;
@@ -8,6 +9,15 @@ use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 
 use crate::tls::{Channel, Received};
+
+macro_rules! either {
+    ($socket:expr, $stream:ident => $act:expr) => {
+        match $socket {
+            Socket::Tcp($stream) => $act,
+            Socket::Unix($stream) => $act,
+        }
+    };
+}
 
 /// A stream socket of either family.
 #[derive(Debug)]
@@ -89,6 +99,15 @@ impl Stream {
             channel.close(&mut self.socket);
         }
     }
+
+    /// The same, and ends this direction of the socket.
+    ///
+    /// # Errors
+    /// When the peer is gone already.
+    pub fn end_replies(&mut self) -> io::Result<()> {
+        self.say_farewell();
+        either!(&self.socket, stream => stream.shutdown(Shutdown::Write))
+    }
 }
 
 impl Write for Stream {
@@ -110,15 +129,6 @@ impl Write for Stream {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-macro_rules! either {
-    ($socket:expr, $stream:ident => $act:expr) => {
-        match $socket {
-            Socket::Tcp($stream) => $act,
-            Socket::Unix($stream) => $act,
-        }
-    };
 }
 
 impl Socket {

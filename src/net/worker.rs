@@ -12,7 +12,7 @@
 //!   without an event: the queue of ready connections, and `Connection::unread`.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read as _};
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ use mio::{Events, Interest, Poll, Token};
 use zeroize::Zeroize as _;
 
 use super::complaints::Complaints;
-use super::connection::{Connection, Read};
+use super::connection::{Connection, Discarded, Read};
 use super::kept::Kept;
 use super::listen::UdpListener;
 use super::mailbox::{Accepted, Mailbox, Message};
@@ -61,8 +61,10 @@ const REQUESTS_DEFAULT: u32 = 20;
 /// How often a stopping worker looks whether what it sent has arrived.
 const STOP_LOOK_PERIOD: Duration = Duration::from_millis(2);
 
-/// Reads for one connection in one turn of a stopping worker.
-const STOP_READS_MAX: usize = 8;
+/// How long a client that was told that its connection ends may go on writing, and how much: about two of the largest
+/// values at the default of `-I`.
+const LINGER_TIME_MAX: Duration = Duration::from_secs(1);
+const LINGER_BYTES_MAX: u32 = 2 << 20;
 
 /// How long a stopping worker goes on with requests that it has read.
 const STOP_ANSWERING: Duration = Duration::from_millis(300);
@@ -136,6 +138,8 @@ struct Loop {
     requests_max: u32,
     stopwatch: Stopwatch,
     now: Seconds,
+    /// Connections that linger, by place and serial, in the order in which their time ends.
+    lingering: VecDeque<(Instant, usize, u64)>,
     /// Set by the order to stop.
     stop_by: Option<Instant>,
     idle_checked: Seconds,
@@ -175,6 +179,7 @@ impl Loop {
             requests_max,
             stopwatch: Stopwatch::new(settings),
             now: shared.clock.now(),
+            lingering: VecDeque::new(),
             stop_by: None,
             idle_checked: 0,
             expelled: 0,
@@ -210,6 +215,7 @@ impl Loop {
             if self.stop_by.is_some() {
                 self.see_off_all();
             }
+            self.end_lingering();
             self.close_idle();
             self.expel();
             self.shed();
@@ -240,7 +246,9 @@ impl Loop {
             return Some(SHED_LOOK_PERIOD);
         }
         let looks_around = self.shared.settings.idle_timeout_secs > 0 || self.shared.authority.is_some();
-        (looks_around && self.vacant.len() < self.connections.len()).then_some(Duration::from_secs(1))
+        let look = (looks_around && self.vacant.len() < self.connections.len()).then_some(Duration::from_secs(1));
+        let lingering = self.lingering.front().map(|(until, ..)| until.saturating_duration_since(Instant::now()));
+        look.into_iter().chain(lingering).min()
     }
 
     fn read_mail(&mut self) {
@@ -307,7 +315,7 @@ impl Loop {
         let Some(Some(connection)) = self.connections.get_mut(id) else { return };
         connection.queued = false;
         if connection.leaving {
-            return;
+            return self.discard(id);
         }
         if connection.is_blocked() {
             let held = connection.kept_bytes();
@@ -622,41 +630,57 @@ impl Loop {
         }
     }
 
-    /// Ends a connection that has its replies; while the server stops, not before these have arrived.
+    /// Ends a connection that has its replies. Closing a socket with unread bytes resets the connection, and a client
+    /// that is still writing would fail at that and never read why; so it is only told that nothing more comes, until it
+    /// closes too. While the server stops, its replies have to arrive instead. A client that ended it itself needs neither.
     fn part(&mut self, id: usize) {
         let Some(Some(connection)) = self.connections.get_mut(id) else { return };
         if self.stop_by.is_none() {
-            return self.close(id);
+            if connection.close_reason == CloseReason::Normal || connection.stream.end_replies().is_err() {
+                return self.close(id);
+            }
+            self.shared.roster.note(connection.fd, Activity::Closing, connection.last_command);
+            self.lingering.push_back((Instant::now() + LINGER_TIME_MAX, id, connection.serial));
         }
         connection.leaving = true;
-        self.see_off(id);
+        self.discard(id);
+    }
+
+    /// Closes those that lingered for long enough.
+    fn end_lingering(&mut self) {
+        while let Some(&(until, id, serial)) = self.lingering.front() {
+            let is_there = self.connections[id].as_ref().is_some_and(|connection| connection.serial == serial);
+            if is_there && Instant::now() < until {
+                return;
+            }
+            self.lingering.pop_front();
+            if is_there {
+                self.close(id);
+            }
+        }
     }
 
     fn see_off_all(&mut self) {
         for id in 0..self.connections.len() {
             if self.connections[id].as_ref().is_some_and(|connection| connection.leaving) {
-                self.see_off(id);
+                self.discard(id);
             }
         }
     }
 
-    /// Closes a connection whose replies have arrived. Closing it earlier could reset it, which throws away what is
-    /// still on the way, as there may be requests that were not read; these are thrown away here, so that a client
-    /// that is still writing gets to read.
-    fn see_off(&mut self, id: usize) {
+    /// Throws away what a connection that ends still sends, and closes it if its client has, or, while the server stops,
+    /// if its replies have arrived.
+    fn discard(&mut self, id: usize) {
         let Some(Some(connection)) = self.connections.get_mut(id) else { return };
-        for _ in 0..STOP_READS_MAX {
-            match connection.stream.socket.read(&mut self.buffer) {
-                Ok(1..) => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                // The peer has said all it will; it may still read.
-                Ok(0) => break,
-                Err(_) => return self.close(id),
-            }
-        }
-        if !connection.is_unsent() {
-            self.close(id);
+        let is_stopping = self.stop_by.is_some();
+        match connection.discard(&mut self.buffer) {
+            // A peer that has said all it will may still read.
+            Discarded::End if !is_stopping => self.close(id),
+            _ if is_stopping && !connection.is_unsent() => self.close(id),
+            Discarded::Failed => self.close(id),
+            _ if !is_stopping && connection.discarded > LINGER_BYTES_MAX => self.close(id),
+            Discarded::Some if !is_stopping => self.queue(id),
+            Discarded::Some | Discarded::All | Discarded::End => {}
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Clients that mean harm: the server lives, others are served, nothing is given away.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use crate::common::Client;
-use crate::common::packet::{Play, ask};
+use crate::common::packet::{Play, ask, store};
 use crate::stand::{AUTH, PASSWORD, STEP, Users, binary_client, log_in_by_set, plain, say, text_client};
 
 /// Each of these made rsasl panic or go on with a session that was over (its traps are tested one by one in
@@ -35,6 +38,23 @@ fn a_browser_cannot_be_made_to_log_in() {
     client.send("POST / HTTP/1.1\r\nHost: cache\r\nContent-Length: 40\r\n\r\n");
     log_in_by_set(&mut client, "app", PASSWORD);
     client.expect_closed();
+}
+
+/// Were the connection closed at once, what such a client writes next would fail, and it would never look for a reply.
+#[test]
+fn a_refusal_reaches_a_client_that_is_still_writing() {
+    let server = Users::usual().serve(&[]);
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(server.address()).expect("the server accepts connections");
+        let set = store(0x01, "k", 0, 0, "value").bytes(0);
+        stream.write_all(&set[..24]).expect("the server reads");
+        let mut reply = Vec::new();
+        stream.read_to_end(&mut reply).expect("a reply and the end of replies");
+        assert!(reply.ends_with(b"Auth failure."), "{}", reply.escape_ascii());
+        for rest in [&set[24..32], &set[32..]] {
+            stream.write_all(rest).expect("the server throws the rest away");
+        }
+    }
 }
 
 #[test]

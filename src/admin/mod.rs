@@ -23,6 +23,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 pub use door::Door;
+#[cfg(fuzzing)]
+pub use request::fuzz as fuzz_request;
 pub use token::Token;
 
 use parking_lot::Mutex;

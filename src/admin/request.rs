@@ -79,6 +79,22 @@ fn check<'a>(parsed: &httparse::Request<'_, 'a>) -> Result<Request<'a>, Status> 
     if is_newer && request.host.is_none() { Err(Status::BadRequest) } else { Ok(request) }
 }
 
+/// For the fuzzer: a head is whole at its last byte and not before, whatever follows it.
+#[cfg(fuzzing)]
+pub fn fuzz(bytes: &[u8]) {
+    match parse(bytes) {
+        Head::Whole(request, length) => {
+            assert!(length <= bytes.len() && !request.path.bytes().any(|byte| byte.is_ascii_whitespace()));
+            assert_eq!(parse(&bytes[..length]), Head::Whole(request, length));
+            for cut in [length / 3, length / 2, length - 1] {
+                assert_eq!(parse(&bytes[..cut]), Head::Partial, "of {cut} bytes");
+            }
+        }
+        Head::Partial => assert!(bytes.len() < HEAD_BYTES_MAX),
+        Head::Refused(_) => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -94,6 +94,15 @@ impl Watched {
     }
 }
 
+/// For the fuzzer: a file is a list that can be told, or its fault is on a line that is there.
+#[cfg(fuzzing)]
+pub fn fuzz(text: &str) {
+    match parse(text, 1) {
+        Ok(list) => super::node::assert_told_well(&list.nodes),
+        Err(fault) => assert!(fault.line.is_none_or(|line| (1..=text.lines().count()).contains(&line)), "{fault:?}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,6 +20,8 @@ use parking_lot::Mutex;
 
 pub use dns::{DNS_PORT, is_dns_name};
 pub use node::Node;
+#[cfg(fuzzing)]
+pub use {dns::fuzz as fuzz_replies, file::fuzz as fuzz_file};
 
 use crate::settings::{ClusterSource, Settings};
 use crate::source_file::LoadError;

@@ -65,6 +65,21 @@ pub(super) fn payload(version: u64, nodes: &[Node]) -> Vec<u8> {
     format!("{version}\n{}\n", told.join(" ")).into_bytes()
 }
 
+/// For the fuzzer: nobody can get anything into the answer but nodes.
+#[cfg(fuzzing)]
+pub(super) fn assert_told_well(nodes: &[Node]) {
+    assert!((1..=NODES_MAX).contains(&nodes.len()));
+    let payload = String::from_utf8(payload(7, nodes)).expect("text");
+    let told = payload.strip_prefix("7\n").and_then(|rest| rest.strip_suffix('\n')).expect("two lines");
+    let told: Vec<&str> = told.split(' ').collect();
+    assert_eq!(told.len(), nodes.len(), "{payload:?}");
+    for (told, node) in told.iter().zip(nodes) {
+        let [host, ip, port] = told.split('|').collect::<Vec<_>>()[..] else { panic!("{payload:?}") };
+        assert!(is_host(host) && port.parse() == Ok(node.port), "{payload:?}");
+        assert_eq!(ip.parse().ok(), node.ip, "{payload:?}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,6 +23,9 @@ use zeroize::Zeroizing;
 
 use crate::exit_status;
 use crate::tls::Client;
+#[cfg(fuzzing)]
+pub use sample::fuzz as fuzz_statistics;
+
 use address::Address;
 use arguments::Arguments;
 use node::{Node, READING_SECS_MAX, State, Terms};

@@ -160,6 +160,33 @@ pub(super) fn rate(before: &Sample, now: &Sample, names: &[&str], apart: Duratio
     if apart.is_zero() { 0.0 } else { grown as f64 / apart.as_secs_f64() }
 }
 
+/// For the fuzzer: of whatever nodes answer, figures come that are numbers, and nothing but printable ASCII.
+#[cfg(fuzzing)]
+pub fn fuzz(bytes: &[u8]) {
+    let mut samples = [Sample::default(), Sample::default()];
+    for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
+        if let Err(why) = samples[index % 2].take(line) {
+            assert!(!why.contains(|letter: char| letter.is_control() || !letter.is_ascii()), "{why:?}");
+        }
+    }
+    let [before, now] = samples;
+    assert!(now.version.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()), "{:?}", now.version);
+    let mut all = Figures::default();
+    for figures in
+        [Figures::between(&before, &now, Duration::from_millis(1)), Figures::between(&now, &before, Duration::ZERO)]
+    {
+        all.add(&figures);
+        all.add(&figures);
+    }
+    for rate in
+        [all.requests, all.gets, all.hits, all.sets, all.evictions, all.reclaimed, all.auth_failures, all.bytes_in]
+    {
+        assert!(rate.is_finite() && rate >= 0.0, "{all:?}");
+    }
+    assert!(all.hit_percent().is_none_or(|percent| (0.0..=100.0).contains(&percent)));
+    assert!(now.slabs().is_sorted_by_key(|class| std::cmp::Reverse(class[3])));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

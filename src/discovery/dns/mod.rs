@@ -180,6 +180,33 @@ fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(1.0 + JITTER * (2.0 * part - 1.0))
 }
 
+/// For the fuzzer: messages of a name server, each behind two bytes of its length, as replies to one look-up after the
+/// other. Whatever they say, what comes of it is a list that can be told, or a reason.
+#[cfg(fuzzing)]
+pub fn fuzz(bytes: &[u8]) {
+    const NAME: &str = "nodes.example";
+    let rest = std::cell::Cell::new(bytes);
+    let ask = |name: &str, question: Question| {
+        let (length, behind) = rest.get().split_first_chunk::<2>().ok_or("no more messages")?;
+        let (reply, behind) = behind.split_at(usize::from(u16::from_be_bytes(*length)).min(behind.len()));
+        rest.set(behind);
+        let id = reply.first_chunk::<2>().map_or(0, |id| u16::from_be_bytes(*id));
+        match message::read(reply, id, name, question) {
+            message::Reply::Answer(answer) => Ok(answer),
+            message::Reply::Truncated => Err("truncated".to_owned()),
+            message::Reply::Failure(why) => Err(why),
+            message::Reply::Other => Err("no reply".to_owned()),
+        }
+    };
+    let of_services = services(NAME, ask);
+    rest.set(bytes);
+    for (nodes, _) in [of_services, addresses(NAME, 11211, ask)].into_iter().flatten() {
+        if let Ok(nodes) = in_order(nodes) {
+            super::node::assert_told_well(&nodes);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

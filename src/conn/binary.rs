@@ -57,6 +57,7 @@ impl Session {
         let echo = Echo { opcode: header.opcode, opaque: header.opaque };
         if self.hears_secrets() && !is_told_to_strangers(header.verb, cx) {
             echo.error(out.bytes(), Status::AuthError);
+            self.swallow(header.head_len() + header.value_len);
             return Step::over();
         }
         if header.verb == Verb::Unknown || self.login.is_none() && header.verb.is_login() {

@@ -279,6 +279,11 @@ impl Session {
         }
     }
 
+    /// Bytes of a refused request that were not taken, after [`Next::Close`]; some of them may not have come yet.
+    pub fn refused_bytes(&self) -> usize {
+        if let Phase::Swallow { left } = self.phase { left } else { 0 }
+    }
+
     /// Why the session ended, after [`Next::Close`].
     pub fn close_reason(&self) -> CloseReason {
         self.close_reason

@@ -27,6 +27,10 @@ use crate::watch::CloseReason;
 /// Reads in one turn for a connection whose input is thrown away.
 const DISCARD_READS_MAX: usize = 8;
 
+/// How much a client may go on writing a request that was refused and ends the connection: about two of the largest
+/// values at the default of `-I`.
+const LINGER_BYTES_MAX: usize = 2 << 20;
+
 /// See the module. At rest neither `input` nor `owed` has memory.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -50,8 +54,8 @@ pub(super) struct Connection {
     pub(super) last_active: Seconds,
     /// What of its replies the peer had not acknowledged at the last look.
     unsent_seen: usize,
-    /// Bytes thrown away since it is `leaving`.
-    pub(super) discarded: u32,
+    /// Bytes of its last request that may still come and are thrown away, while it is `leaving`.
+    pub(super) refused_bytes: usize,
     /// The session needs input; otherwise it has something to do with what it was given.
     pub(super) hungry: bool,
     /// The socket may hold input although no event will say so.
@@ -62,8 +66,7 @@ pub(super) struct Connection {
     pub(super) queued: bool,
     /// To be closed once everything owed is sent.
     pub(super) closing: bool,
-    /// Nothing more is answered here; what still comes is thrown away until the client has closed, or waited for long
-    /// enough.
+    /// Nothing more is answered here, and what still comes is thrown away.
     pub(super) leaving: bool,
     /// Why it ends, once it does.
     pub(super) close_reason: CloseReason,
@@ -126,7 +129,7 @@ impl Connection {
             last_command: now,
             last_active: now,
             unsent_seen: 0,
-            discarded: 0,
+            refused_bytes: 0,
             hungry: true,
             ended: false,
             queued: false,
@@ -220,6 +223,18 @@ impl Connection {
         Ok(Read::Bytes(bytes - direct))
     }
 
+    /// Ends its replies, if the client is in the middle of a request that was refused. False when there is nothing to
+    /// wait for.
+    pub(super) fn begin_lingering(&mut self) -> bool {
+        if self.refused_bytes == 0 || self.stream.end_replies().is_err() {
+            return false;
+        }
+        // With TLS other bytes come than those of the request, and more.
+        let is_plain = self.stream.channel().is_none();
+        self.refused_bytes = LINGER_BYTES_MAX.min(if is_plain { self.refused_bytes } else { usize::MAX });
+        true
+    }
+
     /// Reads past TLS and session, and forgets it.
     pub(super) fn discard(&mut self, buffer: &mut [u8]) -> Discarded {
         for _ in 0..DISCARD_READS_MAX {
@@ -229,7 +244,7 @@ impl Connection {
                     if self.session.has_login() {
                         buffer[..bytes].zeroize();
                     }
-                    self.discarded = self.discarded.saturating_add(bytes as u32);
+                    self.refused_bytes = self.refused_bytes.saturating_sub(bytes);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Discarded::All,

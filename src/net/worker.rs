@@ -61,10 +61,8 @@ const REQUESTS_DEFAULT: u32 = 20;
 /// How often a stopping worker looks whether what it sent has arrived.
 const STOP_LOOK_PERIOD: Duration = Duration::from_millis(2);
 
-/// How long a client that was told that its connection ends may go on writing, and how much: about two of the largest
-/// values at the default of `-I`.
+/// How long a client may go on writing a request that was refused and ends the connection.
 const LINGER_TIME_MAX: Duration = Duration::from_secs(1);
-const LINGER_BYTES_MAX: u32 = 2 << 20;
 
 /// How long a stopping worker goes on with requests that it has read.
 const STOP_ANSWERING: Duration = Duration::from_millis(300);
@@ -434,6 +432,7 @@ impl Loop {
             connection.hungry = matches!(progress.next, Next::Input { .. });
             if progress.next == Next::Close {
                 connection.close_reason = connection.session.close_reason();
+                connection.refused_bytes = connection.session.refused_bytes().saturating_sub(filled - at);
             }
             // What was answered to a connection that failed goes with it.
             let sent = sent.inspect_err(|_| drop(self.outbox.take_unsent()))?;
@@ -630,13 +629,13 @@ impl Loop {
         }
     }
 
-    /// Ends a connection that has its replies. Closing a socket with unread bytes resets the connection, and a client
-    /// that is still writing would fail at that and never read why; so it is only told that nothing more comes, until it
-    /// closes too. While the server stops, its replies have to arrive instead. A client that ended it itself needs neither.
+    /// Ends a connection that has its replies. A client in the middle of a request that was refused would be reset, fail
+    /// at writing on and never read why: it is told that nothing more comes, and closed when the request is over, or it
+    /// has closed, or takes too long. While the server stops, its replies have to arrive instead.
     fn part(&mut self, id: usize) {
         let Some(Some(connection)) = self.connections.get_mut(id) else { return };
         if self.stop_by.is_none() {
-            if connection.close_reason == CloseReason::Normal || connection.stream.end_replies().is_err() {
+            if !connection.begin_lingering() {
                 return self.close(id);
             }
             self.shared.roster.note(connection.fd, Activity::Closing, connection.last_command);
@@ -678,7 +677,7 @@ impl Loop {
             Discarded::End if !is_stopping => self.close(id),
             _ if is_stopping && !connection.is_unsent() => self.close(id),
             Discarded::Failed => self.close(id),
-            _ if !is_stopping && connection.discarded > LINGER_BYTES_MAX => self.close(id),
+            _ if !is_stopping && connection.refused_bytes == 0 => self.close(id),
             Discarded::Some if !is_stopping => self.queue(id),
             Discarded::Some | Discarded::All | Discarded::End => {}
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use crate::common::{Client, DEADLINE, POLL_INTERVAL, Server};
-use crate::stand::{Stand, assert_same, converse, dial, dial_narrow, flood, pattern, set, value_reply};
+use crate::stand::{Stand, assert_same, converse, dial, dial_narrow, pattern, set, value_reply};
 
 /// Waits until `count` connections have replies stuck.
 fn await_stuck(server: &Server, count: usize) {
@@ -224,30 +224,5 @@ fn a_peer_that_has_said_all_gets_every_reply() {
         let request = [&set("last", &value)[..], b"get last\r\nget la"].concat();
         let expected = [b"STORED\r\n", &value_reply("last", &value)[..], b"END\r\n"].concat();
         assert_same(&converse(dial(server.address()), &request), &expected);
-    });
-}
-
-#[test]
-fn whoever_does_not_go_when_told_is_cut_off() {
-    let mut stand = Stand::start(64, &[]);
-    stand.under("hung up on, and neither closes nor stops writing", |server| {
-        let told = || {
-            let mut stream = dial(server.address());
-            stream.write_all(b"GET / HTTP/1.1\r\n").expect("the server reads");
-            stream.read_to_end(&mut Vec::new()).expect("the end of replies");
-            stream
-        };
-        let silent: Vec<TcpStream> = (0..50).map(|_| told()).collect();
-        let mut writer = told();
-        let since = std::time::Instant::now();
-        while flood(&mut writer, &[b'x'; 64 << 10], 1 << 20) {
-            assert!(since.elapsed() < DEADLINE, "the server reads on");
-        }
-        let mut client = server.connect();
-        while client.statistic("", "curr_connections").as_deref() != Some("2") {
-            assert!(since.elapsed() < DEADLINE, "connections stay open");
-            std::thread::sleep(POLL_INTERVAL);
-        }
-        drop(silent);
     });
 }

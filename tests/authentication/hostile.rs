@@ -2,9 +2,10 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::Instant;
 
-use crate::common::Client;
-use crate::common::packet::{Play, ask, store};
+use crate::common::packet::{Play, ask, header, store};
+use crate::common::{Client, DEADLINE, POLL_INTERVAL};
 use crate::stand::{AUTH, PASSWORD, STEP, Users, binary_client, log_in_by_set, plain, say, text_client};
 
 /// Each of these made rsasl panic or go on with a session that was over (its traps are tested one by one in
@@ -55,6 +56,28 @@ fn a_refusal_reaches_a_client_that_is_still_writing() {
             stream.write_all(rest).expect("the server throws the rest away");
         }
     }
+}
+
+#[test]
+fn whoever_does_not_go_when_refused_is_cut_off() {
+    let server = Users::usual().serve(&[]);
+    let mut admin = text_client(&server, "admin");
+    let refused = || {
+        let mut stream = TcpStream::connect(server.address()).expect("the server accepts connections");
+        stream.write_all(&header(0x01, 1, 8, 50_000_000, 7, 0)).expect("the server reads");
+        stream.read_to_end(&mut Vec::new()).expect("a reply and the end of replies");
+        stream
+    };
+    let silent: Vec<TcpStream> = (0..50).map(|_| refused()).collect();
+    let mut writer = refused();
+    let chunks = (0..800).take_while(|_| writer.write_all(&[b'x'; 64 << 10]).is_ok()).count();
+    assert!(chunks < 800, "the server reads all of it");
+    let since = Instant::now();
+    while admin.statistic("", "curr_connections").as_deref() != Some("1") {
+        assert!(since.elapsed() < DEADLINE, "connections stay open");
+        std::thread::sleep(POLL_INTERVAL);
+    }
+    drop(silent);
 }
 
 #[test]

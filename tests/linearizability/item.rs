@@ -1,0 +1,95 @@
+//! One key as a model: what each operation with its answer makes of it.
+
+use crate::checker::Object;
+
+/// What a key holds; CAS numbers are the real ones, as the answers tell them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Item {
+    held: Option<(Vec<u8>, u64)>,
+    /// The number of the last change that is known. The next must be above it.
+    last_cas: u64,
+}
+
+/// What to do. Values are digits, so that every one is a number too.
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    Get,
+    Set(Vec<u8>),
+    Add(Vec<u8>),
+    Replace(Vec<u8>),
+    Append(Vec<u8>),
+    Prepend(Vec<u8>),
+    /// Of the CAS number.
+    Cas(u64, Vec<u8>),
+    Increment(u64),
+    Decrement(u64),
+    Delete,
+}
+
+/// What came of it. Numbers beside values are CAS numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Found(Vec<u8>, u64),
+    Missing,
+    Stored(u64),
+    NotStored,
+    Exists,
+    Number(u64, u64),
+    Deleted,
+}
+
+impl Item {
+    fn holds(&self, value: Vec<u8>, cas: u64) -> Option<Item> {
+        (cas > self.last_cas).then_some(Item { held: Some((value, cas)), last_cas: cas })
+    }
+
+    fn number(&self) -> Option<u64> {
+        std::str::from_utf8(trimmed(&self.held.as_ref()?.0)).ok()?.parse().ok()
+    }
+}
+
+impl Object for Item {
+    type Operation = (Act, Answer);
+
+    fn step(&self, (act, answer): &(Act, Answer)) -> Option<Item> {
+        let unchanged = |is_right: bool| is_right.then(|| self.clone());
+        let is_there = self.held.is_some();
+        match (act, answer) {
+            (Act::Get, Answer::Found(value, cas)) => {
+                unchanged(self.held.as_ref().is_some_and(|(held, of)| trimmed(held) == trimmed(value) && of == cas))
+            }
+            (
+                Act::Get | Act::Cas(..) | Act::Increment(_) | Act::Decrement(_) | Act::Delete,
+                Answer::Missing,
+            )
+            | (Act::Replace(_) | Act::Append(_) | Act::Prepend(_), Answer::NotStored) => unchanged(!is_there),
+            (Act::Add(_), Answer::NotStored) => unchanged(is_there),
+            (Act::Set(value), Answer::Stored(cas)) => self.holds(value.clone(), *cas),
+            (Act::Add(value), Answer::Stored(cas)) if !is_there => self.holds(value.clone(), *cas),
+            (Act::Replace(value), Answer::Stored(cas)) if is_there => self.holds(value.clone(), *cas),
+            (Act::Append(piece), Answer::Stored(cas)) => {
+                self.holds([&self.held.as_ref()?.0[..], piece].concat(), *cas)
+            }
+            (Act::Prepend(piece), Answer::Stored(cas)) => {
+                self.holds([piece, &self.held.as_ref()?.0[..]].concat(), *cas)
+            }
+            (Act::Cas(unique, value), Answer::Stored(cas)) if self.held.as_ref()?.1 == *unique => {
+                self.holds(value.clone(), *cas)
+            }
+            (Act::Cas(unique, _), Answer::Exists) => unchanged(self.held.as_ref()?.1 != *unique),
+            (Act::Increment(delta), Answer::Number(number, cas)) if self.number()?.wrapping_add(*delta) == *number => {
+                self.holds(number.to_string().into_bytes(), *cas)
+            }
+            (Act::Decrement(delta), Answer::Number(number, cas)) if self.number()?.saturating_sub(*delta) == *number => {
+                self.holds(number.to_string().into_bytes(), *cas)
+            }
+            (Act::Delete, Answer::Deleted) if is_there => Some(Item { held: None, ..self.clone() }),
+            _ => None,
+        }
+    }
+}
+
+/// A number that became shorter is filled up with blanks.
+fn trimmed(value: &[u8]) -> &[u8] {
+    value.trim_ascii_end()
+}

@@ -1,14 +1,15 @@
 //! Signals as wishes: the main thread waits for them.
 //!
 //! SIGINT, SIGTERM and SIGUSR1 stop gracefully; the second of them ends the process at once. SIGHUP asks for a
-//! reload. SIGPIPE needs no handler: Rust's runtime ignores it before `main`.
+//! reload. SIGPIPE needs no handler: Rust's runtime ignores it before `main`. SIGXFSZ has one that does nothing: a limit
+//! on the size of files (`ulimit -f`, `LimitFSIZE=`) is an error where the file is written, which can be told or borne.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
-use signal_hook::flag::register_conditional_shutdown;
+use signal_hook::flag::{register, register_conditional_shutdown};
 use signal_hook::low_level::signal_name;
 
 use crate::exit_status;
@@ -40,6 +41,7 @@ impl Signals {
             // Runs in the handler itself, so that it works even when the main thread hangs.
             register_conditional_shutdown(signal, exit_status::FAILURE, Arc::clone(&stopping))?;
         }
+        register(libc::SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
         let source = signal_hook::iterator::Signals::new(STOPPING.iter().chain(&[SIGHUP]))?;
         Ok(Signals { source, stopping })
     }

@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod connections;
+mod contention;
 mod idle;
 mod idle_timeout;
 mod lengths;

@@ -159,4 +159,5 @@ const KEYS: usize = 1000;
 /// Between two requests, so that the latency is the server's and not a queue of our own.
 pub(crate) const PAUSE: Duration = Duration::from_millis(1);
 const BETWEEN_VISITS: Duration = Duration::from_millis(100);
-const WORTH_TELLING: Duration = Duration::from_millis(50);
+/// Longer waits are printed as they come.
+pub(crate) const WORTH_TELLING: Duration = Duration::from_millis(50);

@@ -63,6 +63,7 @@ fn conclude(report: &Report, stage: &Stage) -> ExitCode {
     print("requests of those who behave", &friends.times);
     print("connect, log in and read", &report.newcomers);
     print("oversleep of a thread that only sleeps", &report.machine);
+    print("server threads without a processor, of 100 ms", &report.starved);
     for wrong in report.wrongs.iter().take(WRONGS_SHOWN) {
         println!("WRONG: {wrong}");
     }

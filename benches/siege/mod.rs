@@ -33,6 +33,8 @@ pub(crate) struct Report {
     pub(crate) newcomers: Timed,
     /// How long a thread that only sleeps oversleeps: what of the rest is the machine's.
     pub(crate) machine: Timed,
+    /// How long a thread of the server was ready to run and had no processor, in each tenth of a second.
+    pub(crate) starved: Timed,
     /// How often each abuse was done.
     pub(crate) abuses: Vec<(&'static str, u64)>,
     pub(crate) evictions: u64,
@@ -92,7 +94,7 @@ pub(crate) fn run(stage: &Stage, length: Duration) -> Report {
     let done = foes::ABUSES.iter().map(|_| AtomicU64::new(0)).collect();
     let siege = Siege { stage, begun: Instant::now(), length, wrongs: Mutex::default(), done };
     let mut friends = Kept::none();
-    let (newcomers, machine) = thread::scope(|scope| {
+    let (newcomers, machine, starved) = thread::scope(|scope| {
         let siege = &siege;
         let keeping: Vec<_> = (0..FRIENDS).map(|number| scope.spawn(move || friend::run(siege, number))).collect();
         for number in 0..FOES {
@@ -101,16 +103,22 @@ pub(crate) fn run(stage: &Stage, length: Duration) -> Report {
         scope.spawn(|| foes::disturb_users_file(siege));
         let newcomers = scope.spawn(|| friend::arrive(siege));
         let machine = scope.spawn(|| oversleep(siege));
+        let starved = scope.spawn(|| starve(siege));
         for friend in keeping {
             friends.add(&friend.join().expect("clients do not panic"));
         }
-        (newcomers.join().expect("clients do not panic"), machine.join().expect("it only sleeps"))
+        (
+            newcomers.join().expect("clients do not panic"),
+            machine.join().expect("it only sleeps"),
+            starved.join().expect("it only reads"),
+        )
     });
     let (evictions, resident_peak) = aftermath(&siege, &friends);
     Report {
         friends,
         newcomers,
         machine,
+        starved,
         abuses: foes::ABUSES.iter().zip(&siege.done).map(|(a, n)| (a.name, n.load(Ordering::Relaxed))).collect(),
         evictions,
         resident_peak,
@@ -145,6 +153,25 @@ fn oversleep(siege: &Siege<'_>) -> Timed {
     timed
 }
 
+fn starve(siege: &Siege<'_>) -> Timed {
+    let mut timed = Timed::none();
+    let mut before = siege.stage.waits().unwrap_or_default();
+    while !siege.is_over() {
+        thread::sleep(STARVED_INTERVAL);
+        // That the server is gone is told by others.
+        let now = siege.stage.waits().unwrap_or_default();
+        let waits = now.iter().filter_map(|(task, wait)| wait.checked_sub(*before.get(task)?));
+        let longest = waits.max().unwrap_or_default();
+        timed.count(longest);
+        if longest > friend::WORTH_TELLING {
+            println!("after {:.1?}: a thread of the server had no processor for {longest:.1?}", siege.begun.elapsed());
+        }
+        before = now;
+    }
+    timed
+}
+
+const STARVED_INTERVAL: Duration = Duration::from_millis(100);
 const FRIENDS: usize = 4;
 const FOES: usize = 6;
 const MEMORY_BESIDE: u64 = 64 << 20;

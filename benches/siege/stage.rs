@@ -1,5 +1,6 @@
 //! The server: with users, a plain listener and one with TLS, and bounds for each address.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -88,6 +89,23 @@ impl Stage {
     /// What the server has said.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+
+    /// For each thread of the server, how long it has been ready to run and had no processor.
+    ///
+    /// # Errors
+    /// When the server is gone.
+    pub(crate) fn waits(&self) -> io::Result<HashMap<PathBuf, Duration>> {
+        let mut waits = HashMap::new();
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let task = task?.path();
+            // Threads of handshakes come and go.
+            let Ok(text) = fs::read_to_string(task.join("schedstat")) else { continue };
+            if let Some(nanos) = text.split(' ').nth(1).and_then(|word| word.parse().ok()) {
+                waits.insert(task, Duration::from_nanos(nanos));
+            }
+        }
+        Ok(waits)
     }
 
     /// # Errors

@@ -20,9 +20,12 @@ import time
 
 LARDER, FAKETIME = sys.argv[1:3]
 DEADLINE = 20
+WORKER = "worker"
 SUFFIX = str(os.getpid())
 SERVER_SIDE, CLIENT_SIDE = "larder-s" + SUFFIX, "larder-c" + SUFFIX
 libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
+libc.ptrace.restype = ctypes.c_long
 
 
 def run(*words):
@@ -264,11 +267,45 @@ def loss_and_delay_change_no_value():
         line.carried, line.lost, slowest * 1000)
 
 
+def a_worker_that_stands_still_stops_its_own_clients_only():
+    server = Server("-m", "64", "-t", "2")
+    clients = [Client(server.port) for _ in range(6)]
+    for n, client in enumerate(clients):
+        assert client.set(b"own%d" % n, b"v") == b"STORED"
+    tasks = "/proc/%d/task/" % server.process.pid
+    tid = min(int(task) for task in os.listdir(tasks) if open(tasks + task + "/comm").read().startswith(WORKER))
+
+    def trace(request):
+        if libc.ptrace(request, tid, None, None):
+            raise OSError(ctypes.get_errno(), "ptrace %#x" % request)
+
+    trace(0x4206)  # PTRACE_SEIZE
+    trace(0x4207)  # PTRACE_INTERRUPT: this thread stands still, the others go on
+    os.waitpid(tid, 0x40000000)
+    answered = []
+    for client in clients:
+        client.socket.sendall(b"mn\r\n")
+        if select.select([client.socket], [], [], 0.5)[0]:
+            assert client.file.readline() == b"MN\r\n"
+            answered.append(client)
+    assert len(answered) == 3, len(answered)
+    for turn in range(1000):
+        client = answered[turn % 3]
+        assert client.set(b"k%d" % turn, b"v") == b"STORED" and client.get(b"k%d" % turn) == b"v"
+    trace(17)  # PTRACE_DETACH
+    for client in clients:
+        if client not in answered:
+            assert client.file.readline() == b"MN\r\n"
+    server.end()
+    return "3 of 6 clients served meanwhile, all of them afterwards"
+
+
 passed = failed = 0
 with tempfile.TemporaryDirectory() as work:
     try:
         line = Line()
         for case in (a_full_file_system_refuses_and_serves, wall_clock_jumps_expire_nothing,
+                     a_worker_that_stands_still_stops_its_own_clients_only,
                      peers_that_vanish_are_let_go, loss_and_delay_change_no_value):
             try:
                 print("ok %s: %s" % (case.__name__, case()), flush=True)

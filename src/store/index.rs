@@ -260,4 +260,15 @@ mod tests {
             assert_eq!(index.find(spread(u64::from(n)), |item| item.0 == n), Some(Handle(n)));
         }
     }
+
+    /// Whoever knows the hash function and not the secret of this process cannot choose keys that meet.
+    #[test]
+    fn keys_that_collide_in_one_store_are_spread_in_another() {
+        let [one, other] = [crate::store::Seeds::random().hasher(), crate::store::Seeds::random().hasher()];
+        let low_bits = |hash: u64| hash & 0xfff;
+        let keys = (0..400_000u32).map(|n| format!("key-{n}")).filter(|key| low_bits(one.hash(key.as_bytes())) == 0);
+        let spread: Vec<u64> = keys.map(|key| low_bits(other.hash(key.as_bytes()))).collect();
+        let distinct: std::collections::HashSet<&u64> = spread.iter().collect();
+        assert!(spread.len() > 50 && distinct.len() > spread.len() * 9 / 10, "{} of {}", distinct.len(), spread.len());
+    }
 }

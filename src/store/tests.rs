@@ -499,17 +499,6 @@ fn shards_follow_memory_threads_and_item_size() {
     assert_eq!(count(200_000, 1, 1), 8);
 }
 
-/// Whoever knows the hash function and not the secret of this process cannot choose keys that meet.
-#[test]
-fn keys_that_collide_in_one_store_are_spread_in_another() {
-    let [one, other] = [super::Seeds::random().hasher(), super::Seeds::random().hasher()];
-    let low_bits = |hash: u64| hash & 0xfff;
-    let keys = (0..400_000u32).map(|n| format!("key-{n}")).filter(|key| low_bits(one.hash(key.as_bytes())) == 0);
-    let spread: Vec<u64> = keys.map(|key| low_bits(other.hash(key.as_bytes()))).collect();
-    let distinct: std::collections::HashSet<&u64> = spread.iter().collect();
-    assert!(spread.len() > 50 && distinct.len() > spread.len() * 9 / 10, "{} of {}", distinct.len(), spread.len());
-}
-
 #[test]
 fn keys_that_share_a_class_do_not_share_bytes() {
     let store = store(1 << 20);

@@ -142,8 +142,8 @@ impl Upload {
     }
 
     fn conclude(self, mut join: Join, now: Seconds) -> Finish {
-        let cas = self.next_cas();
         let mut shard = self.lock();
+        let cas = self.next_cas();
         shard.begin(now);
         if shard.live(self.hash, &self.key, now) == Some(join.old) {
             let outcome = shard.publish_join(self.hash, &mut join, now, cas);

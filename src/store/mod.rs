@@ -372,7 +372,8 @@ impl Store {
         if self.inner.config.cas { self.inner.last_cas.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 }
     }
 
-    /// The CAS number for a change: the one asked for, or the next.
+    /// The CAS number for a change: the one asked for, or the next. To be taken under the shard's lock, so that the numbers
+    /// of an item never go back.
     #[inline]
     fn cas_for(&self, asked: Option<u64>) -> u64 {
         match asked {
@@ -400,8 +401,9 @@ impl Store {
             return Outcome::TooLarge;
         }
         let hash = self.hash(put.key);
+        let mut shard = self.lock(hash);
         let cas = self.cas_for(terms.next_cas);
-        self.lock(hash).put(hash, put, terms, value, now, cas)
+        shard.put(hash, put, terms, value, now, cas)
     }
 
     /// Deletes whatever is there, without counting it: what was to replace it could not be stored.

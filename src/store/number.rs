@@ -18,8 +18,9 @@ impl Store {
     /// The same on further terms.
     pub fn add_delta_on(&self, terms: &DeltaTerms, key: &[u8], delta: Delta, now: Seconds) -> DeltaOutcome {
         let hash = self.hash(key);
+        let mut shard = self.lock(hash);
         let cas = self.cas_for(terms.next_cas);
-        self.lock(hash).add_delta(hash, key, delta, terms, now, cas)
+        shard.add_delta(hash, key, delta, terms, now, cas)
     }
 }
 

@@ -76,12 +76,13 @@ impl Store {
     /// Deletes an item, or a part of it.
     pub fn remove(&self, key: &[u8], removal: &Removal, now: Seconds) -> RemoveOutcome {
         let hash = self.hash(key);
+        let mut shard = self.lock(hash);
         let cas = match removal.remains {
             Remains::Nothing => None,
             Remains::Empty { .. } => removal.next_cas,
             Remains::Stale { .. } | Remains::StaleEmpty { .. } => Some(self.cas_for(removal.next_cas)),
         };
-        self.lock(hash).remove(hash, key, removal, now, cas)
+        shard.remove(hash, key, removal, now, cas)
     }
 }
 

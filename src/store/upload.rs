@@ -188,9 +188,9 @@ impl Upload {
     /// Stores the value or begins to join it, given what is there now.
     pub(super) fn decide(mut self, now: Seconds, attempt: Attempt) -> Finish {
         let Some(chain) = self.chain.take() else { return Finish::Done(Outcome::NotStored) };
-        let cas = self.next_cas();
         let decision = {
             let mut shard = self.lock();
+            let cas = self.next_cas();
             shard.begin(now);
             if attempt == Attempt::First {
                 shard.count_set(&self.put(), self.value_len);

@@ -108,11 +108,8 @@ mod tests {
     #[test]
     fn overlapping_operations_may_take_effect_in_any_order() {
         for seen in [0, 1, 2] {
-            let history = [
-                entry(0, 0, 10, Act::Write(1)),
-                entry(1, 1, 9, Act::Write(2)),
-                entry(2, 2, 3, Act::Read(seen)),
-            ];
+            let history =
+                [entry(0, 0, 10, Act::Write(1)), entry(1, 1, 9, Act::Write(2)), entry(2, 2, 3, Act::Read(seen))];
             assert_eq!(first_wrong(&history), None, "{seen}");
         }
     }

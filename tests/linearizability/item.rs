@@ -35,6 +35,7 @@ pub(crate) enum Answer {
     NotStored,
     Exists,
     Number(u64, u64),
+    NoNumber,
     Deleted,
 }
 
@@ -43,8 +44,16 @@ impl Item {
         (cas > self.last_cas).then_some(Item { held: Some((value, cas)), last_cas: cas })
     }
 
+    /// As `incr` reads it: digits, and what stands behind a blank does not count.
     fn number(&self) -> Option<u64> {
-        std::str::from_utf8(trimmed(&self.held.as_ref()?.0)).ok()?.parse().ok()
+        let word = self.held.as_ref()?.0.split(|byte| *byte == b' ').next()?;
+        std::str::from_utf8(word).ok()?.parse().ok()
+    }
+
+    /// A number that became shorter is filled up with blanks.
+    fn counted(&self, number: u64, cas: u64) -> Option<Item> {
+        let length = self.held.as_ref()?.0.len();
+        self.holds(format!("{number:<length$}").into_bytes(), cas)
     }
 }
 
@@ -56,20 +65,15 @@ impl Object for Item {
         let is_there = self.held.is_some();
         match (act, answer) {
             (Act::Get, Answer::Found(value, cas)) => {
-                unchanged(self.held.as_ref().is_some_and(|(held, of)| trimmed(held) == trimmed(value) && of == cas))
+                unchanged(self.held.as_ref().is_some_and(|(held, of)| held == value && of == cas))
             }
-            (
-                Act::Get | Act::Cas(..) | Act::Increment(_) | Act::Decrement(_) | Act::Delete,
-                Answer::Missing,
-            )
+            (Act::Get | Act::Cas(..) | Act::Increment(_) | Act::Decrement(_) | Act::Delete, Answer::Missing)
             | (Act::Replace(_) | Act::Append(_) | Act::Prepend(_), Answer::NotStored) => unchanged(!is_there),
             (Act::Add(_), Answer::NotStored) => unchanged(is_there),
             (Act::Set(value), Answer::Stored(cas)) => self.holds(value.clone(), *cas),
             (Act::Add(value), Answer::Stored(cas)) if !is_there => self.holds(value.clone(), *cas),
             (Act::Replace(value), Answer::Stored(cas)) if is_there => self.holds(value.clone(), *cas),
-            (Act::Append(piece), Answer::Stored(cas)) => {
-                self.holds([&self.held.as_ref()?.0[..], piece].concat(), *cas)
-            }
+            (Act::Append(piece), Answer::Stored(cas)) => self.holds([&self.held.as_ref()?.0[..], piece].concat(), *cas),
             (Act::Prepend(piece), Answer::Stored(cas)) => {
                 self.holds([piece, &self.held.as_ref()?.0[..]].concat(), *cas)
             }
@@ -78,18 +82,16 @@ impl Object for Item {
             }
             (Act::Cas(unique, _), Answer::Exists) => unchanged(self.held.as_ref()?.1 != *unique),
             (Act::Increment(delta), Answer::Number(number, cas)) if self.number()?.wrapping_add(*delta) == *number => {
-                self.holds(number.to_string().into_bytes(), *cas)
+                self.counted(*number, *cas)
             }
-            (Act::Decrement(delta), Answer::Number(number, cas)) if self.number()?.saturating_sub(*delta) == *number => {
-                self.holds(number.to_string().into_bytes(), *cas)
+            (Act::Decrement(delta), Answer::Number(number, cas))
+                if self.number()?.saturating_sub(*delta) == *number =>
+            {
+                self.counted(*number, *cas)
             }
+            (Act::Increment(_) | Act::Decrement(_), Answer::NoNumber) => unchanged(is_there && self.number().is_none()),
             (Act::Delete, Answer::Deleted) if is_there => Some(Item { held: None, ..self.clone() }),
             _ => None,
         }
     }
-}
-
-/// A number that became shorter is filled up with blanks.
-fn trimmed(value: &[u8]) -> &[u8] {
-    value.trim_ascii_end()
 }

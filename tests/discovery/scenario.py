@@ -14,12 +14,13 @@ KEYS = [f"key-{number}" for number in range(200)]
 
 class Load:
     """Stores and reads all keys again and again, in a thread of its own. An adapter's `put` and `fetch` raise what a
-    user of the client would take for an error. A miss is none, and neither is what the key had in an earlier round: it
-    may have moved in between, to another node or back to one."""
+    user of the client would take for an error. A miss is none. What the key had in an earlier round is a stray: it moved
+    in between to another node or back to one, which happens only while the client changes over."""
 
     def __init__(self, adapter):
         self.adapter = adapter
         self.errors = []
+        self.strays = []
         self.rounds = 0
         self.stopping = False
         self.thread = threading.Thread(target=self.run, daemon=True)
@@ -34,6 +35,8 @@ class Load:
                     got = self.adapter.fetch(key)
                     if got is not None and got.split()[0] != key:
                         raise ValueError(f"got {got!r} for {value!r}")
+                    if got not in (None, value):
+                        self.strays.append((got, value))
                 except Exception as error:
                     self.errors.append((key, f"{type(error).__name__}: {error}"))
             self.rounds += 1
@@ -42,6 +45,13 @@ class Load:
         """Waits until every key was used a few times more."""
         goal = self.rounds + count + 1
         until("the load goes on", lambda: self.rounds >= goal or not self.thread.is_alive())
+
+    def later_strays(self):
+        """Those of some rounds that begin from now on."""
+        self.rounds_pass(0)
+        self.strays = []
+        self.rounds_pass()
+        return self.strays
 
     def take_errors(self):
         errors, self.errors = self.errors, []
@@ -78,6 +88,7 @@ def follow(check, cluster, make_adapter):
     load.rounds_pass()
     check.that("uses the new node", bool(three.keys()), True)
     check.that("has no error as a node joins", load.take_errors(), [])
+    check.that("then reads what was stored last", load.later_strays(), [])
 
     cluster.list(one, two)
     check.eventually("follows a node that leaves", adapter.nodes, {one.address, two.address}, PATIENCE)
@@ -85,6 +96,7 @@ def follow(check, cluster, make_adapter):
     three.end()
     load.rounds_pass()
     check.that("has no error as a node leaves", load.take_errors(), [])
+    check.that("reads what was stored last without it", load.later_strays(), [])
 
     # Where each key is now: what the nodes hold of former lists goes.
     for node in [one, two]:
@@ -102,6 +114,7 @@ def follow(check, cluster, make_adapter):
     check.that("has errors only with keys of the lost node", failed - of_two, set())
     load.rounds_pass()
     check.that("has no error once it has followed", load.take_errors(), [])
+    check.that("reads what was stored last after the loss", load.later_strays(), [])
 
     two.start()
     cluster.list(one, two)
@@ -109,5 +122,6 @@ def follow(check, cluster, make_adapter):
     load.rounds_pass()
     check.that("uses it again", bool(two.keys()), True)
     check.that("has no error as a node comes back", load.take_errors(), [])
+    check.that("reads what was stored last when it is back", load.later_strays(), [])
     load.end()
     adapter.close()

@@ -8,12 +8,13 @@
 //! Locks: one per buffer, held by its thread to write a line and by the watch thread to swap two vectors; one for the
 //! list of who watches what, which may be held while the former are taken.
 
+mod doze;
 mod event;
 mod log;
 
 use std::cell::Cell;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crossbeam_utils::CachePadded;
@@ -24,6 +25,7 @@ pub use log::{Batch, Line};
 
 use crate::command::WatchKinds;
 use crate::store::{Evicted, Observer};
+use doze::Doze;
 use log::{Log, Pressure};
 
 /// Clients that may watch at once (1.6.45).
@@ -57,7 +59,7 @@ pub struct Watch {
     /// What each watcher watches.
     seats: Mutex<Vec<WatchKinds>>,
     /// The watch thread waits to be woken.
-    asleep: AtomicBool,
+    doze: Doze,
     alarm: OnceLock<Box<dyn Fn() + Send + Sync>>,
     skipped: AtomicU64,
     sent: AtomicU64,
@@ -71,7 +73,7 @@ impl Watch {
             last_line: CachePadded::default(),
             logs: (0..=workers).map(|_| CachePadded::new(Mutex::new(Log::new(log_bytes)))).collect(),
             seats: Mutex::new(Vec::new()),
-            asleep: AtomicBool::new(false),
+            doze: Doze::default(),
             alarm: OnceLock::new(),
             skipped: AtomicU64::new(0),
             sent: AtomicU64::new(0),
@@ -96,9 +98,7 @@ impl Watch {
     fn record(&self, event: &Event<'_>) {
         let own = OWN_LOG.get().min(self.logs.len() - 1);
         let pressure = self.logs[own].lock().record(event, &self.last_line);
-        if pressure == Pressure::Risen
-            || self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::AcqRel)
-        {
+        if pressure == Pressure::Risen || self.doze.must_wake() {
             self.wake();
         }
     }
@@ -167,14 +167,7 @@ impl Watch {
 
     /// Whether the watch thread may wait without a deadline: nothing is written, and whoever writes next wakes it.
     pub fn may_sleep(&self) -> bool {
-        self.asleep.store(true, Ordering::Release);
-        // A thread that wrote before the store above is seen here, through its buffer's lock; one that writes later
-        // sees the store through the same lock.
-        let idle = self.logs.iter().all(|log| log.lock().is_empty());
-        if !idle {
-            self.asleep.store(false, Ordering::Release);
-        }
-        idle
+        self.doze.may_sleep(|| self.logs.iter().all(|log| log.lock().is_empty()))
     }
 
     /// The watch thread counts what became of lines.

@@ -108,7 +108,7 @@ fn read(siege: &Siege<'_>, peer: &mut Peer, name: &str, held: Option<u64>, kept:
     Ok(())
 }
 
-/// 1 byte to 12 KB that follow from key and version; most are short.
+/// 8 bytes to 12 KB that follow from key and version; most are short.
 fn value(name: &str, version: u64) -> Vec<u8> {
     let seed = name.bytes().fold(version, |seed, byte| mixed(seed ^ u64::from(byte)));
     let mut random = Random::seeded(seed);

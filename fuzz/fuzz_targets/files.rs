@@ -4,16 +4,17 @@
 #![no_main]
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::sync::LazyLock;
 
 use larder::auth::access_list::AccessList;
 use larder::auth::users_file::UsersFile;
 use libfuzzer_sys::fuzz_target;
 
-/// Where a file of flags is, which is only read by its name.
-static FLAGS: LazyLock<PathBuf> =
-    LazyLock::new(|| std::env::temp_dir().join(format!("larder-fuzz-{}.conf", std::process::id())));
+/// A file of flags, which is only read by its name; it goes with the process.
+static FLAGS: LazyLock<File> = LazyLock::new(|| tempfile::tempfile().expect("a directory for temporary files"));
 
 fuzz_target!(|input: &[u8]| {
     let Some((&choice, rest)) = input.split_first() else { return };
@@ -32,8 +33,9 @@ fuzz_target!(|input: &[u8]| {
 
 /// Settings, or one line that says what is wrong, with an exit status of the documented ones.
 fn flags(text: &str) {
-    std::fs::write(&*FLAGS, text).expect("a directory for temporary files");
-    let line = [OsString::from("larder"), "--config".into(), FLAGS.clone().into()];
+    FLAGS.set_len(0).and_then(|()| FLAGS.write_all_at(text.as_bytes(), 0)).expect("room");
+    let path = format!("/proc/self/fd/{}", FLAGS.as_raw_fd());
+    let line = [OsString::from("larder"), "--config".into(), path.into()];
     if let Err(exit) = larder::cli::parse(line) {
         assert!([0, 1, 64].contains(&exit.status), "{exit:?}");
         assert!(!exit.message.trim().is_empty(), "{exit:?}");

@@ -44,7 +44,6 @@ fn datagram(bytes: &[u8]) {
     let mut framed = 0;
     for (number, (part, payload)) in parts.iter().enumerate() {
         assert_eq!((part.id, usize::from(part.sequence), usize::from(part.total)), (header.id, number, parts.len()));
-        // A server that is taken for a client drops it: it is no request, or it says so itself.
         framed += part.encode().len() + payload.len();
     }
     assert_eq!(framed, udp::framed_bytes(reply.len()));

@@ -56,9 +56,7 @@ impl Session {
         };
         let echo = Echo { opcode: header.opcode, opaque: header.opaque };
         if self.hears_secrets() && !is_told_to_strangers(header.verb, cx) {
-            echo.error(out.bytes(), Status::AuthError);
-            self.swallow(header.head_len() + header.value_len);
-            return Step::over();
+            return self.refuse_stranger(&header, echo, out);
         }
         if header.verb == Verb::Unknown || self.login.is_none() && header.verb.is_login() {
             echo.error(out.bytes(), Status::UnknownCommand);
@@ -118,6 +116,14 @@ impl Session {
     fn may_ask(&self, verb: Verb, key: &[u8], cx: &Context<'_>) -> bool {
         let gets_list = matches!(verb, Verb::Get { .. }) && cx.is_list_key(key);
         self.hears_secrets() || gets_list || self.may(access::of_binary(verb, key))
+    }
+
+    /// What is left of the request is told to whoever closes the connection.
+    #[cold]
+    fn refuse_stranger(&mut self, header: &Header, echo: Echo, out: &mut Outbox) -> Step {
+        echo.error(out.bytes(), Status::AuthError);
+        self.swallow(header.head_len() + header.value_len);
+        Step::over()
     }
 
     fn binary_login(&mut self, asked: &Asked<'_>, behind: &[u8], out: &mut Outbox, cx: &Context<'_>) -> Step {

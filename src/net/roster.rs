@@ -33,7 +33,7 @@ pub enum Activity {
     Datagrams = 7,
     /// A client that watches.
     Watch = 8,
-    /// A client that was told that its connection ends, and has not closed it yet.
+    /// A client that is still sending a request whose refusal ends the connection.
     Closing = 9,
 }
 

@@ -213,7 +213,9 @@ impl Loop {
             if self.stop_by.is_some() {
                 self.see_off_all();
             }
-            self.end_lingering();
+            if !self.lingering.is_empty() {
+                self.end_lingering();
+            }
             self.close_idle();
             self.expel();
             self.shed();
@@ -245,8 +247,9 @@ impl Loop {
         }
         let looks_around = self.shared.settings.idle_timeout_secs > 0 || self.shared.authority.is_some();
         let look = (looks_around && self.vacant.len() < self.connections.len()).then_some(Duration::from_secs(1));
-        let lingering = self.lingering.front().map(|(until, ..)| until.saturating_duration_since(Instant::now()));
-        look.into_iter().chain(lingering).min()
+        let Some((until, ..)) = self.lingering.front() else { return look };
+        let lingering = until.saturating_duration_since(Instant::now());
+        Some(look.map_or(lingering, |look| look.min(lingering)))
     }
 
     fn read_mail(&mut self) {
@@ -669,6 +672,7 @@ impl Loop {
 
     /// Throws away what a connection that ends still sends, and closes it if its client has, or, while the server stops,
     /// if its replies have arrived.
+    #[cold]
     fn discard(&mut self, id: usize) {
         let Some(Some(connection)) = self.connections.get_mut(id) else { return };
         let is_stopping = self.stop_by.is_some();

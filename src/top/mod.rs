@@ -23,13 +23,13 @@ use zeroize::Zeroizing;
 
 use crate::exit_status;
 use crate::tls::Client;
-#[cfg(fuzzing)]
-pub use sample::fuzz as fuzz_statistics;
-
 use address::Address;
 use arguments::Arguments;
 use node::{Node, READING_SECS_MAX, State, Terms};
 use table::Row;
+
+#[cfg(fuzzing)]
+pub use sample::fuzz as fuzz_statistics;
 
 /// The most nodes at once, each of which has a thread.
 const NODES_MAX: usize = 256;

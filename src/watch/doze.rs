@@ -68,7 +68,8 @@ mod tests {
     impl_flag!(loom::sync::atomic::AtomicBool);
 
     /// Writers with a buffer each and a sleeper that takes lines and falls asleep, in every order with up to three switches
-    /// in the middle of one, and with every value that the memory model lets a load see: no line may be left while the sleeper sleeps and nobody was told to wake it.
+    /// in the middle of one, and with every value that the memory model lets a load see: no line may be left while the
+    /// sleeper sleeps and nobody was told to wake it.
     #[test]
     fn no_line_is_left_with_a_sleeper_that_nobody_wakes() {
         let mut model = loom::model::Builder::new();

@@ -6,11 +6,11 @@ use crate::checker::Object;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Item {
     held: Option<(Vec<u8>, u64)>,
-    /// The number of the last change that is known. The next must be above it.
+    /// That of the last item, though it may be gone since. The next must be above it.
     last_cas: u64,
 }
 
-/// What to do. Values are digits, so that every one is a number too.
+/// What to do. Values are digits, so that most are numbers too.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
     Get,

@@ -485,4 +485,6 @@ fn reserve(config: &Config, budget: usize) -> io::Result<Mapping> {
 }
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;

@@ -282,6 +282,8 @@ impl Shard {
         let key = items.key(item);
         match self.index.find(hash, |other| items.key(other) == key) {
             Some(old) => {
+                let frequency = used_again(items.state(old));
+                self.items_mut().set_state(item, state::LIVE | frequency);
                 self.index.replace(hash, old, item);
                 self.kill(old);
             }
@@ -435,7 +437,7 @@ impl Shard {
 
     fn overwrite(&mut self, old: Handle, head: &Head<'_>, value: &[u8], bytes: usize, cas: u64) {
         let before = self.items().item_bytes(old);
-        let frequency = self.items().state(old) & state::FREQUENCY;
+        let frequency = used_again(self.items().state(old));
         self.count_bytes(old, before, bytes);
         let items = self.items_mut();
         items.write_small(old, head, [value], cas, state::LIVE | frequency);
@@ -564,6 +566,12 @@ impl Shard {
             self.unlink_hashed(hash, item);
         }
     }
+}
+
+/// The frequency of what takes an item's place: who stores a key again is using it.
+#[inline]
+fn used_again(bits: u8) -> u8 {
+    ((bits & state::FREQUENCY) + 1).min(state::FREQUENCY)
 }
 
 /// What a mode asks for once it is admitted.

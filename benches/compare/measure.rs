@@ -175,15 +175,17 @@ impl Rig {
 pub(crate) fn fill(workload: &Workload, address: SocketAddr) -> Result<(), String> {
     let filling = workload.filling();
     let mut fleet = Fleet::connect(address, FILLING_CONNECTIONS).map_err(|error| error.to_string())?;
-    let mut traffic = Traffic::of(&filling, SEED);
+    let mut traffic = Traffic::of(&filling, FILLING_SEED);
     fleet
         .run(&mut traffic, Until::Requests(filling.key_count))
         .map(|_| ())
         .map_err(|failure| format!("while it was filled, {failure}"))
 }
 
-/// Of all choices of keys.
+/// Of all choices of keys while measuring.
 pub(crate) const SEED: u64 = 11211;
+/// Of those while filling: another, or what is measured would ask for the keys of the filling in their order.
+const FILLING_SEED: u64 = 21211;
 /// memcached's default, said aloud.
 pub(crate) const CONNECTIONS_MAX: usize = 1024;
 const FILLING_CONNECTIONS: usize = 4;

@@ -162,6 +162,23 @@ fn flags_that_the_security_page_names_are_there() {
     none(missing.map(|flag| format!("docs/security.md: no flag {flag}")).collect());
 }
 
+#[test]
+fn failures_of_memcacheds_tests_are_explained_to_users() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| fs::read_to_string(root.join(path)).expect("it is there");
+    let page = read("docs/compatibility.md");
+    let listed = read("tests/memcached_suite/expected.txt");
+    let failing: Vec<&str> = listed
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .filter(|(test, rest)| !test.contains('@') && rest.trim_start().starts_with("fail"))
+        .map(|(test, _)| test.trim_end_matches("+tls"))
+        .collect();
+    assert!(failing.len() > 10, "only {} failures found", failing.len());
+    let silent = failing.into_iter().filter(|test| !page.contains(&format!("`{test}`")));
+    none(silent.map(|test| format!("docs/compatibility.md: nothing about `{test}`")).collect());
+}
+
 /// Fails with every fault on a line of its own.
 #[track_caller]
 fn none(faults: Vec<String>) {

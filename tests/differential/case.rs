@@ -51,6 +51,16 @@ pub(crate) enum Step {
     Reconnect,
 }
 
+/// What a run is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// Classic text commands, and some of meta between them.
+    Text,
+    /// Meta commands, and some classic ones between them.
+    Meta,
+    Binary,
+}
+
 /// What the commands of a case are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
@@ -72,11 +82,12 @@ pub(crate) struct Case {
 
 impl Case {
     /// A case of this many commands.
-    pub(crate) fn random(random: &mut Random, commands: usize, known: &Known) -> Case {
-        let protocol = match random.below(10) {
-            0..6 => Protocol::Text,
-            6..9 => Protocol::Binary,
-            _ => Protocol::BinaryWithoutCas,
+    pub(crate) fn random(random: &mut Random, subject: Subject, commands: usize, known: &Known) -> Case {
+        let (protocol, meta_percent) = match subject {
+            Subject::Text => (Protocol::Text, 10),
+            Subject::Meta => (Protocol::Text, 80),
+            Subject::Binary if random.percent(25) => (Protocol::BinaryWithoutCas, 0),
+            Subject::Binary => (Protocol::Binary, 0),
         };
         let mut steps = Vec::new();
         for _ in 0..commands {
@@ -84,7 +95,7 @@ impl Case {
                 steps.push(Step::Reconnect);
             }
             steps.push(Step::Send(match protocol {
-                Protocol::Text => classic::command(random, known),
+                Protocol::Text => classic::command(random, meta_percent, known),
                 Protocol::Binary | Protocol::BinaryWithoutCas => binary::command(random),
             }));
         }

@@ -9,30 +9,29 @@ use crate::known::Known;
 use crate::meta;
 use crate::random::Random;
 
-/// A command that is not known to be answered differently.
-pub(crate) fn command(random: &mut Random, known: &Known) -> Command {
+/// A command that is not known to be answered differently; of meta in so many of a hundred cases.
+pub(crate) fn command(random: &mut Random, meta_percent: usize, known: &Known) -> Command {
     loop {
-        let command = any_command(random);
+        let command = if random.percent(meta_percent) { meta::any_command(random) } else { classic_command(random) };
         if !known.covers(&command.render(|_| b"1".to_vec())) {
             return command;
         }
     }
 }
 
-fn any_command(random: &mut Random) -> Command {
-    match random.below(100) {
+fn classic_command(random: &mut Random) -> Command {
+    match random.below(80) {
         0..20 => storage(random),
         20..24 => cas(random),
         24..38 => retrieval(random),
-        38..58 => meta::any_command(random),
-        58..64 => gat(random),
-        64..74 => arithmetic(random),
-        74..80 => delete(random),
-        80..86 => touch(random),
-        86..89 => flush_all(random),
-        89..91 => verbosity(random),
-        91..94 => line(random, &[b"version"], false),
-        94..95 => Command::plain(*b"quit\r\n"),
+        38..44 => gat(random),
+        44..54 => arithmetic(random),
+        54..60 => delete(random),
+        60..66 => touch(random),
+        66..69 => flush_all(random),
+        69..71 => verbosity(random),
+        71..74 => line(random, &[b"version"], false),
+        74..75 => Command::plain(*b"quit\r\n"),
         _ => nonsense(random),
     }
 }

@@ -1,10 +1,10 @@
 //! The differential test: the same random commands, valid and spoiled, cut anywhere, to a real memcached and to
-//! Larder; the replies must be the same bytes. A case speaks text, classic and meta mixed, or binary.
+//! Larder; the replies must be the same bytes. One test for each of classic text, meta and binary.
 //!
 //! ```text
 //! cargo test --features reference-memcached --test differential -- --nocapture
 //! REFERENCE_MEMCACHED=/path/to/memcached   the reference; default: `memcached` in PATH
-//! LARDER_COMMANDS=20000                    how many commands to send
+//! LARDER_COMMANDS=7000                     how many commands each of the three tests sends
 //! LARDER_SEED=7                            where the random numbers start; printed by every run
 //! LARDER_BIN=/path/to/memcached            puts another binary in Larder's place, to prove the test itself
 //! LARDER_KNOWN=off                         does not leave out what is known to differ (`known`)
@@ -33,7 +33,7 @@ mod shrink;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use case::Case;
+use case::{Case, Subject};
 use known::Known;
 use play::{Pair, Verdict};
 use random::Random;
@@ -45,14 +45,28 @@ const CASE_COMMANDS: usize = 60;
 const DIVERGENCES_MAX: usize = 5;
 
 #[test]
-fn larder_answers_as_memcached_does() {
+fn text_is_answered_as_by_memcached() {
+    compare(Subject::Text);
+}
+
+#[test]
+fn meta_is_answered_as_by_memcached() {
+    compare(Subject::Meta);
+}
+
+#[test]
+fn binary_is_answered_as_by_memcached() {
+    compare(Subject::Binary);
+}
+
+fn compare(subject: Subject) {
     let reference = reference_path();
     let pair = Pair::new(reference.clone(), common::server_path());
     let known = Known::for_reference(pair.reference_version());
-    let commands: usize = number_from("LARDER_COMMANDS").map_or(20_000, |n| n.try_into().unwrap_or(usize::MAX));
+    let commands: usize = number_from("LARDER_COMMANDS").map_or(7_000, |n| n.try_into().unwrap_or(usize::MAX));
     let seed = number_from("LARDER_SEED").unwrap_or_else(seed_from_clock);
     println!(
-        "larder={} reference={} version={} commands={commands} LARDER_SEED={seed}",
+        "{subject:?}: larder={} reference={} version={} commands={commands} LARDER_SEED={seed}",
         common::server_path().display(),
         reference.display(),
         pair.reference_version()
@@ -61,7 +75,7 @@ fn larder_answers_as_memcached_does() {
     let mut random = Random::new(seed);
     let (mut unsteady, mut divergences, mut sent) = (0, 0, 0);
     while sent < commands {
-        let case = Case::random(&mut random, CASE_COMMANDS.min(commands - sent), &known);
+        let case = Case::random(&mut random, subject, CASE_COMMANDS.min(commands - sent), &known);
         sent += CASE_COMMANDS.min(commands - sent);
         match pair.judge(&case) {
             Verdict::Same => {}
@@ -72,14 +86,16 @@ fn larder_answers_as_memcached_does() {
             Verdict::Different => {
                 let smallest = shrink::shrink(&case, |smaller| pair.diverges(smaller));
                 divergences += 1;
-                println!("\n=== divergence {divergences} (LARDER_SEED={seed})\n{}", pair.show(&smallest));
+                println!("\n=== {subject:?}: divergence {divergences} (LARDER_SEED={seed})\n{}", pair.show(&smallest));
                 if divergences == DIVERGENCES_MAX {
                     break;
                 }
             }
         }
     }
-    println!("{sent} commands sent, {divergences} divergences, {unsteady} cases the same only when repeated");
+    println!(
+        "{subject:?}: {sent} commands sent, {divergences} divergences, {unsteady} cases the same only when repeated"
+    );
     known.print();
     assert_eq!(divergences, 0, "Larder and memcached answered differently; see above (LARDER_SEED={seed})");
     // A tick of the clock within a case explains a few; more would hide something.

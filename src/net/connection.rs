@@ -31,6 +31,13 @@ const DISCARD_READS_MAX: usize = 8;
 /// values at the default of `-I`.
 const LINGER_BYTES_MAX: usize = 2 << 20;
 
+/// A value of which more is still to come at one read is large.
+const LARGE_BYTES: usize = 64 << 10;
+
+/// What is read behind a large value: a line, and of another value just enough for it to go straight into the store from
+/// there on. More would be copied there, which takes longer than another read.
+const FIRST_READ_BYTES: usize = 8 << 10;
+
 /// See the module. At rest neither `input` nor `owed` has memory.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -62,6 +69,8 @@ pub(super) struct Connection {
     pub(super) unread: bool,
     /// The peer closed or failed, so only a read of nothing tells that all was read.
     pub(super) ended: bool,
+    /// Much of its last value was read straight into the store; the next one may be like it.
+    sends_large: bool,
     /// In the queue of ready connections.
     pub(super) queued: bool,
     /// To be closed once everything owed is sent.
@@ -132,6 +141,7 @@ impl Connection {
             refused_bytes: 0,
             hungry: true,
             ended: false,
+            sends_large: false,
             queued: false,
             closing: false,
             leaving: false,
@@ -187,13 +197,15 @@ impl Connection {
         let result = match self.session.direct_room(cx).filter(|_| filled == 0) {
             Some(mut room) => {
                 direct_bytes = room.bytes;
+                self.sends_large |= room.bytes >= LARGE_BYTES;
                 if room.is_all {
                     room.ranges.push(IoSliceMut::new(&mut buffer[..READ_BYTES]));
                 }
                 self.stream.read(&mut room.ranges, scratch)
             }
             None => {
-                let room_end = buffer.len().min(filled + READ_BYTES);
+                let most = if std::mem::take(&mut self.sends_large) { FIRST_READ_BYTES } else { READ_BYTES };
+                let room_end = buffer.len().min(filled + most);
                 self.stream.read(&mut [IoSliceMut::new(&mut buffer[filled..room_end])], scratch)
             }
         };

@@ -304,3 +304,29 @@ fn slabs_reassign_is_checked() {
 fn slabs_reassign_can_be_switched_off() {
     check_with(&["-o", "no_slab_reassign"], "> slabs reassign x y\n< CLIENT_ERROR slab reassignment disabled");
 }
+
+#[test]
+fn slabs_automove_is_checked_and_carried_out() {
+    check(
+        r"
+        > slabs automove 0
+        < OK
+        > slabs automove 1
+        < OK
+        > slabs automove 2
+        < OK
+        > slabs automove 3
+        < ERROR
+        > slabs automove
+        < ERROR
+        > slabs automove invalid
+        < CLIENT_ERROR bad command line format
+        > slabs automove ratio 0.5
+        < OK
+        > slabs automove window 30
+        < OK
+        > slabs automove window x
+        < CLIENT_ERROR bad command line format
+        ",
+    );
+}

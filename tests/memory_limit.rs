@@ -1,4 +1,4 @@
-//! Resident memory stays within `-m` and what `docs/operations.md` adds, whatever is stored; it follows `cache_memlimit`
+//! Resident memory stays within `-m` and what `docs/tuning.md` adds, whatever is stored; it follows `cache_memlimit`
 //! down and up while clients go on; and `-L` asks for huge pages.
 
 #[path = "common/mod.rs"]

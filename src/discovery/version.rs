@@ -2,8 +2,8 @@
 //!
 //! Some take the list only where the number is greater (xmemcached for good), so it must never go back, not over a restart
 //! either; and they ask any node, so all should have the same. A number that the operator writes has both properties. Times
-//! have the first as long as clocks are right, and the second where all nodes got the same file; see "Discovery" in
-//! `docs/operations.md`.
+//! have the first as long as clocks are right, and the second where all nodes got the same file; see "The version"
+//! in `docs/discovery.md`.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};

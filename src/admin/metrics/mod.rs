@@ -65,7 +65,7 @@ pub(super) fn render(snapshot: &Snapshot) -> String {
 
 /// What `docs/metrics.md` begins with.
 const PREFACE: &str = "# Metrics
-What `/metrics` of the admin port (`--admin`, [operations.md](operations.md#monitoring)) tells, in Prometheus' text
+What `/metrics` of the admin port (`--admin`, [monitoring.md](monitoring.md#the-admin-port)) tells, in Prometheus' text
 format. Names that begin with `memcached_` are those of Prometheus' memcached_exporter, so dashboards and alerts made
 for it work. A family without a value is left out: TLS without `-Z`, for one. This page is rendered from the table in
 `src/admin/metrics/`; do not edit it.

@@ -1,4 +1,5 @@
-//! Tidiness that a machine can check: who may know whom, how long a file may be, where unsafe code may stand.
+//! Tidiness that a machine can check: who may know whom, how long a file may be, where unsafe code may stand, where
+//! links of the pages lead.
 //!
 //! Comments are taken off before code is looked at; the checks are words, not a parser, and so cheap that they run
 //! with every `cargo test`.
@@ -177,6 +178,162 @@ fn failures_of_memcacheds_tests_are_explained_to_users() {
     assert!(failing.len() > 10, "only {} failures found", failing.len());
     let silent = failing.into_iter().filter(|test| !page.contains(&format!("`{test}`")));
     none(silent.map(|test| format!("docs/compatibility.md: nothing about `{test}`")).collect());
+}
+
+/// Links that lead nowhere, in the pages that people read: a file that is not there, or a heading that is not.
+#[test]
+fn links_of_the_pages_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut faults = Vec::new();
+    let mut links = 0;
+    for page in pages() {
+        for link in relative_links(&page.text) {
+            links += 1;
+            let (file, anchor) = link.split_once('#').map_or((&*link, None), |(file, anchor)| (file, Some(anchor)));
+            let path = resolve(&page.path, file);
+            let target = root.join(&path);
+            if !target.exists() {
+                faults.push(format!("{}: {link}: no file {path}", page.path));
+            } else if let Some(anchor) = anchor {
+                let text = fs::read_to_string(&target).unwrap_or_default();
+                if !anchors(&text).iter().any(|there| there == anchor) {
+                    faults.push(format!("{}: {link}: no such heading in {path}", page.path));
+                }
+            }
+        }
+    }
+    assert!(links > 100, "only {links} links found");
+    none(faults);
+}
+
+#[test]
+fn pages_that_the_code_names_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut faults = Vec::new();
+    for file in rust_files(&["src", "tests", "benches"]) {
+        for rest in file.text.split("docs/").skip(1) {
+            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c)).unwrap_or(rest.len());
+            // What ends a sentence is no part of a name.
+            let name = rest[..end].trim_end_matches('.');
+            if name.ends_with(".md") && !root.join("docs").join(name).exists() {
+                faults.push(format!("{}: no page docs/{name}", file.path));
+            }
+        }
+    }
+    none(faults);
+}
+
+#[test]
+fn pages_can_be_reached_from_the_readme() {
+    let pages = pages();
+    let mut reached = vec!["README.md".to_owned()];
+    let mut next = 0;
+    while let Some(path) = reached.get(next).cloned() {
+        next += 1;
+        let Some(page) = pages.iter().find(|page| page.path == path) else { continue };
+        for link in relative_links(&page.text) {
+            let target = resolve(&page.path, link.split('#').next().unwrap_or(""));
+            if !reached.contains(&target) {
+                reached.push(target);
+            }
+        }
+    }
+    let lost = pages.iter().filter(|page| !reached.contains(&page.path));
+    none(lost.map(|page| format!("{}: no way from README.md", page.path)).collect());
+}
+
+#[test]
+fn headings_get_the_anchors_that_github_gives_them() {
+    let page =
+        "# `-m`: how *large*?\n```sh\n# no heading\n```\n## With a_word, [a link](x.md)\n## Memory\n### Memory\n#no\n";
+    assert_eq!(anchors(page), ["-m-how-large", "with-a_word-a-link", "memory", "memory-1"]);
+    let text = "[a](b.md#c) `[no](no.md)` [two\nlines](d.md) <https://x> [far](https://y) ![drawn](e.svg)\n```\n[no](no.md)\n```\n";
+    assert_eq!(relative_links(text), ["b.md#c", "d.md", "e.svg"]);
+    assert_eq!(resolve("docs/start.md", "../README.md"), "README.md");
+    assert_eq!(resolve("docs/start.md", ""), "docs/start.md");
+}
+
+/// What people read: the pages at the root and those in `docs/`.
+fn pages() -> Vec<SourceFile> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths: Vec<String> = ["README.md", "CHANGELOG.md", "SECURITY.md"].map(str::to_owned).into();
+    for entry in fs::read_dir(root.join("docs")).expect("the folder is there") {
+        let name = entry.expect("a folder can be listed to its end").file_name().to_string_lossy().into_owned();
+        if name.ends_with(".md") {
+            paths.push(format!("docs/{name}"));
+        }
+    }
+    let read = |path: String| {
+        let text = fs::read_to_string(root.join(&path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        SourceFile { path, text }
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// The lines of a page that are no code blocks.
+fn prose(page: &str) -> impl Iterator<Item = &str> {
+    let mut in_code = false;
+    page.lines().filter(move |line| {
+        let is_fence = line.trim_start().starts_with("```");
+        in_code ^= is_fence;
+        !in_code && !is_fence
+    })
+}
+
+/// Where a page's links lead within the repository. Code between backticks may go over the end of a line, but not over
+/// that of a paragraph.
+fn relative_links(page: &str) -> Vec<String> {
+    let mut links = Vec::new();
+    for paragraph in prose(page).collect::<Vec<_>>().join("\n").split("\n\n") {
+        for text in paragraph.split('`').step_by(2) {
+            let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+            links.extend(targets.filter(|target| !target.contains("://")).map(str::to_owned));
+        }
+    }
+    links
+}
+
+/// The anchors of a page's headings by GitHub's rule: small letters, blanks as hyphens, no punctuation; what is there
+/// already gets a number.
+fn anchors(page: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for line in prose(page) {
+        let heading = line.trim_start_matches('#');
+        let level = line.len() - heading.len();
+        if !(1..=6).contains(&level) || !heading.starts_with(' ') {
+            continue;
+        }
+        // Of a link the words count, not where it leads.
+        let words = heading.split("](").enumerate().map(|(index, part)| match part.split_once(')') {
+            Some((_, rest)) if index > 0 => rest,
+            _ => part,
+        });
+        let words: String = words.collect();
+        let kept = words.trim().chars().filter(|&c| c.is_alphanumeric() || c == ' ' || c == '-' || c == '_');
+        let anchor: String = kept.map(|c| if c == ' ' { '-' } else { c }).collect::<String>().to_lowercase();
+        let taken = |anchor: &str| found.iter().any(|there| there == anchor);
+        let numbered = (1..).map(|number| format!("{anchor}-{number}"));
+        let free = std::iter::once(anchor.clone()).chain(numbered).find(|anchor| !taken(anchor));
+        found.extend(free);
+    }
+    found
+}
+
+/// The file that a link in the page at `from` names, relative to the package; no file is the page itself.
+fn resolve(from: &str, link: &str) -> String {
+    if link.is_empty() {
+        return from.to_owned();
+    }
+    let mut parts: Vec<&str> = from.split('/').collect();
+    parts.pop();
+    for part in link.split('/') {
+        match part {
+            ".." => drop(parts.pop()),
+            "." => {}
+            _ => parts.push(part),
+        }
+    }
+    parts.join("/")
 }
 
 /// Fails with every fault on a line of its own.

@@ -27,5 +27,6 @@ pub fn drop_capabilities(kept: CapabilitySet) -> io::Result<()> {
         permitted: old.permitted & kept,
         inheritable: CapabilitySet::empty(),
     };
-    Ok(set_capabilities(None, new)?)
+    // Where there is nothing to give up a service manager's filter may refuse even to say so (`SystemCallFilter=`).
+    if new == old { Ok(()) } else { Ok(set_capabilities(None, new)?) }
 }

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 from checks import Checks  # of tests/clients
 
@@ -232,7 +233,8 @@ def crashes(c, box):
         c.eventually(f"{name}, it is started again", lambda: (
             box.unit("MainPID") not in (process, "0"), box.unit("ActiveState")), (True, "active"), PATIENCE_SECS)
         c.that(f"{name}, it starts empty and works", (held(), fill(), held()), (0, ITEMS, ITEMS))
-        c.that("and says why", box.await_log("memory_fd was left by no graceful stop"), "memory_fd was left by no graceful stop")
+        reason = "memory_fd was left by no graceful stop"
+        c.that("and says why", box.await_log(reason), reason)
     box.drop_in("")
 
 
@@ -269,16 +271,20 @@ ListenStream=127.0.0.1:{TLS_PORT}
         c.that("stores", client.set("k", "v"), "STORED")
         c.that("and reads", client.get("k"), "v")
     with Client(TLS_PORT, context=context) as client:
-        c.that("a wrong password does not", client.ask("set login 0 0 9\r\napp wrong\r\n"), "CLIENT_ERROR authentication failure")
+        answer = client.ask("set login 0 0 9\r\napp wrong\r\n")
+        c.that("a wrong password does not", answer, "CLIENT_ERROR authentication failure")
     with Client(box.inner("run/larder.sock")) as client:
         c.that("the Unix socket answers as well", client.ask("get k\r\n"), "CLIENT_ERROR unauthenticated")
-    admin = lambda path: subprocess.run(["curl", "--silent", "--fail", "--max-time", "10", f"http://127.0.0.1:{ADMIN_PORT}{path}"],
-                                        capture_output=True, text=True).stdout
-    c.that("the admin port is ready", admin("/readyz"), "ready\n")
-    c.that("and counts", "larder_auth_attempts_total 2" in admin("/metrics"), True)
+    c.that("the admin port is ready", admin_port("/readyz"), "ready\n")
+    c.that("and counts", "larder_auth_attempts_total 2" in admin_port("/metrics"), True)
     told = box.log()
     c.that("nothing is warned of but the login", [line for line in warnings(told) if "login failed" not in line], [])
     c.that("no secret is in the log", "secret" in told, False)
+
+
+def admin_port(path):
+    with urllib.request.urlopen(f"http://127.0.0.1:{ADMIN_PORT}{path}", timeout=PATIENCE_SECS) as answer:
+        return answer.read().decode()
 
 
 def asks(port):

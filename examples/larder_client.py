@@ -16,12 +16,16 @@ Without TLS the server takes this login from its own machine and over a Unix soc
 """
 
 import os
+import select
 import ssl
 
 from pymemcache.client.base import Client, PooledClient
-from pymemcache.exceptions import MemcacheClientError, MemcacheUnexpectedCloseError
+from pymemcache.exceptions import MemcacheClientError, MemcacheServerError, MemcacheUnexpectedCloseError
 
 TIMEOUT_SECS = 5
+# What commands raise while the server is out of reach, or out of memory. A refused login and a certificate that is not
+# believed are MemcacheClientError instead: they do not go away by themselves.
+AWAY = (OSError, MemcacheServerError)
 
 
 def login_client(user, password):
@@ -33,7 +37,10 @@ def login_client(user, password):
 
     class LoginClient(Client):
         def _connect(self):
-            super()._connect()
+            try:
+                super()._connect()
+            except ssl.SSLCertVerificationError as error:
+                raise MemcacheClientError(str(error)) from error
             if user is None:
                 return
             try:
@@ -52,6 +59,26 @@ def login_client(user, password):
                 reply += received
             if reply != b"STORED\r\n":
                 raise MemcacheClientError(reply.strip())
+
+        def _drop_if_ended(self):
+            """A connection at rest has something to read only when the server has ended it, as at a restart."""
+            if self.sock is not None:
+                at_rest = select.poll()
+                at_rest.register(self.sock, select.POLLIN)
+                if at_rest.poll(0):
+                    self.close()
+
+        def _fetch_cmd(self, *arguments, **options):
+            self._drop_if_ended()
+            return super()._fetch_cmd(*arguments, **options)
+
+        def _store_cmd(self, *arguments, **options):
+            self._drop_if_ended()
+            return super()._store_cmd(*arguments, **options)
+
+        def _misc_cmd(self, *arguments, **options):
+            self._drop_if_ended()
+            return super()._misc_cmd(*arguments, **options)
 
         def gats(self, key, expire):
             """Value and CAS token, or (None, None); gives the item a new time to live. pymemcache lacks this one."""

@@ -12,14 +12,17 @@ for the cache being out of reach then. Where that is too long, take write_throug
 
 - Times to live are spread over a tenth, so that what was loaded together does not expire together.
 - Rows that do not exist are remembered as well, for a shorter time: nobody can load the database by asking for them.
-- A cache that cannot be reached is a miss. A refused login is an error: it does not go away by itself.
+- A cache that cannot be reached is a miss. A refused login or certificate is an error: it does not go away by itself.
 """
 
+import contextlib
 import json
 import os
 import random
 
 import psycopg
+
+from larder_client import AWAY, pool
 
 TTL_SECS = 300
 ABSENT_TTL_SECS = 30
@@ -40,15 +43,16 @@ class Products:
         key = f"shop:product:{number}"
         try:
             found = self.cache.get(key)
-        except OSError:
+        except AWAY:
             return self.load(number)
         if found is not None:
             return None if found == ABSENT else json.loads(found)
         row = self.load(number)
-        if row is None:
-            self.cache.set(key, ABSENT, expire=spread(ABSENT_TTL_SECS))
-        else:
-            self.cache.set(key, json.dumps(row), expire=spread(TTL_SECS))
+        with contextlib.suppress(*AWAY):
+            if row is None:
+                self.cache.set(key, ABSENT, expire=spread(ABSENT_TTL_SECS))
+            else:
+                self.cache.set(key, json.dumps(row), expire=spread(TTL_SECS))
         return row
 
     def load(self, number):
@@ -57,7 +61,10 @@ class Products:
         return None if row is None else {"name": row[0], "cents": row[1]}
 
     def put(self, number, name, cents):
-        """Writes the row. The delete comes after the commit: before it, a reader would store the old row again."""
+        """Writes the row. The delete comes after the commit: before it, a reader would store the old row again.
+
+        An error of the cache then says that the row is written and the old one may be served for a time to live.
+        """
         with self.database.transaction():
             self.database.execute(
                 "INSERT INTO products (number, name, cents) VALUES (%s, %s, %s) "
@@ -68,8 +75,6 @@ class Products:
 
 
 def main():
-    from larder_client import pool
-
     database = psycopg.connect(os.environ["DATABASE"], autocommit=True)
     database.execute("CREATE TABLE IF NOT EXISTS products (number int PRIMARY KEY, name text, cents int)")
     products = Products(pool(), database)

@@ -11,6 +11,7 @@ Login and TLS: larder_client.py. The cookie is for HTTPS; browsers take it from 
 - Changes are stored by `cas` over what is there by then, so two requests of one browser lose nothing of each other's.
 - Logging out deletes the session. A request under way then cannot bring it back: there is nothing to `cas` over.
 - Logging in gives a new name, and names come from the server alone, so nobody can plant one on somebody else.
+- A cache that cannot be reached is an error of the page: nobody is taken for a stranger because of it.
 - The key is a hash of the cookie. Who sees keys (logs, dumps, hot keys) cannot take a session over.
 
 Stale data: none is served. But a cache may forget: a session ends early when memory is short (watch `evictions`; `-M`
@@ -61,6 +62,8 @@ class Sessions(SessionInterface):
         return Session()
 
     def save_session(self, app, session, response):
+        if session is None:
+            return  # the cache could not be reached
         response.vary.add("Cookie")
         if session.old or (session.ended and session.name):
             self.cache.delete(self.key(session.old or session.name))

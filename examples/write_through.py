@@ -10,15 +10,19 @@ The row counts its changes. What goes into the cache, a reader's row or a writer
 only over an older version. So two writers, or a writer and a slow reader, may store in any order: the cache never goes
 back while it has the row.
 
+A cache that cannot be reached fails neither readers nor writers: what is committed is done.
+
 Stale data: between a commit and the store behind it, milliseconds; for a time to live when the writer dies or loses the
 cache in between, or when a reader has been so slow that the newer row has left the cache meanwhile.
 """
 
+import contextlib
 import json
 import os
 
 import psycopg
 
+from larder_client import AWAY, pool
 from lazy_loading import spread
 
 TTL_SECS = 300
@@ -30,7 +34,9 @@ class Products:
 
     def get(self, number):
         """The row with its version, or None. Absent rows are not remembered here; lazy_loading.py does that."""
-        found = self.cache.get(f"shop:stock:{number}")
+        found = None
+        with contextlib.suppress(*AWAY):
+            found = self.cache.get(f"shop:stock:{number}")
         if found is not None:
             return json.loads(found)
         row = self.load(number)
@@ -55,8 +61,11 @@ class Products:
 
     def store(self, number, row):
         """Puts a row into the cache unless a newer one is there."""
-        key, value = f"shop:stock:{number}", json.dumps(row)
-        stored = False
+        with contextlib.suppress(*AWAY):
+            self.store_newer(f"shop:stock:{number}", row)
+
+    def store_newer(self, key, row):
+        value, stored = json.dumps(row), False
         while not stored:
             found, token = self.cache.gets(key)
             if token is None:
@@ -68,8 +77,6 @@ class Products:
 
 
 def main():
-    from larder_client import pool
-
     database = psycopg.connect(os.environ["DATABASE"], autocommit=True)
     database.execute("CREATE TABLE IF NOT EXISTS stock (number int PRIMARY KEY, left_over int, version int DEFAULT 1)")
     database.execute("INSERT INTO stock (number, left_over) VALUES (1, 100) ON CONFLICT DO NOTHING")

@@ -1,6 +1,8 @@
 """examples/lazy_loading.py and write_through.py: what is served after a change, whoever comes late."""
 
 import os
+import socket
+import ssl
 import threading
 
 import psycopg
@@ -61,9 +63,35 @@ check.that("for a time to live at most", seconds_left("shop:product:2") <= 330, 
 away = Counting(pool(), connect())
 away.cache.server = "/nowhere/socket"
 check.that("without a cache the database answers", (away.get(2), away.loads), ({"name": "teapot", "cents": 2000}, 1))
+
+
+def end_connections(cache):
+    """What a server that is restarted does to the connections of a pool."""
+    for client in cache.client_pool.free:
+        client.sock.shutdown(socket.SHUT_RDWR)
+
+
+end_connections(cache)
+loads = products.loads
+stored = {"name": "teapot", "cents": 1900}
+check.that("a connection that has ended is made again", (products.get(2), products.loads), (stored, loads))
+leaving = Counting(pool(), connect())
+
+
+def leave():
+    leaving.cache.server = "/nowhere/socket"
+    leaving.cache.client_pool.clear()
+
+
+cache.delete("shop:product:2")
+leaving.meanwhile = leave
+check.that("nor does a reader mind that it leaves", leaving.get(2), {"name": "teapot", "cents": 2000})
+check.that("a delete that is not done is told", type(outcome(leaving.put, 2, "teapot", 2000)), FileNotFoundError)
 refused = Counting(pool(password="wrong"), connect())
 check.that("a refused login is an error", type(outcome(refused.get, 2)).__name__, "MemcacheClientError")
 check.that("and no load", refused.loads, 0)
+stranger = Counting(pool(tls_context=ssl.create_default_context()), connect())
+check.that("so is a certificate", type(outcome(stranger.get, 2)).__name__, "MemcacheClientError")
 
 check.client = "write-through"
 lines = ["before: {'left_over': 100, 'version': 1}"]
@@ -93,6 +121,11 @@ check.that("and does not bring it back", stock.get(2), {"left_over": 998, "versi
 stock.store(2, {"left_over": 1000, "version": 1})
 check.that("nor does a slow writer", stock.get(2), {"left_over": 998, "version": 3})
 check.that("a row that is not there is None", stock.get(99), None)
+
+away = write_through.Products(pool(), connect())
+away.cache.server = "/nowhere/socket"
+away.take(2, 1)
+check.that("without a cache rows are changed and read", away.get(2), {"left_over": 997, "version": 4})
 
 WRITERS, CHANGES = 4, 25
 done = threading.Event()

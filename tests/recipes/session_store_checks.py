@@ -1,5 +1,7 @@
 """examples/session_store.py, in Flask's own test client, as a user who reaches `sess:` alone."""
 
+import logging
+
 from flask import request
 from larder_client import pool
 from recipes import Checks, outcome, seconds_left, together
@@ -64,6 +66,15 @@ check.that("ends the session, also of a copied cookie", ask(stolen, "/"), "hello
 late["user"] = "ann once more"
 app.session_interface.save_session(app, late, app.response_class())
 check.that("and a request that was under way does not bring it back", ask(stolen, "/"), "hello stranger")
+
+reachable, app.session_interface.cache.server = app.session_interface.cache.server, "/nowhere/socket"
+app.session_interface.cache.client_pool.clear()
+logging.disable(logging.ERROR)
+away = planted.get("/", base_url=BASE)
+logging.disable(logging.NOTSET)
+app.session_interface.cache.server = reachable
+check.that("without a cache nobody is taken for a stranger", away.status_code, 500)
+check.that("and a session goes on", ask(planted, "/"), "hello eve")
 
 web = pool()
 key = item(planted)

@@ -11,7 +11,8 @@ have 2 seconds or more: time goes in whole seconds, so one of 1 second may be ov
 
 Stale data: none, but two windows that follow each other may let twice the limit through within one window's length, and
 where the counter is lost (memory short, a crash) a new window begins. It protects a service from load. Where it guards
-a password, count in a database, or give the cache `-M`.
+a password, count in a database, or give the cache `-M`. While the server cannot be reached both are an error: what to do
+with a request then is the application's to say.
 """
 
 
@@ -28,6 +29,8 @@ def allowed(cache, who, limit, seconds):
 
 def allowed_by_meta(meta, who, limit, seconds):
     """The same, and the seconds until the window ends: `N` and `J` create the number 1, later calls add 1."""
+    if not who.isprintable() or " " in who:
+        raise ValueError("a key has no blanks; what stands behind one would be taken for flags")
     _, flags, count = meta.ask(f"ma rate:{who} N{seconds} J1 D1 v t")
     return int(count) <= limit, int(flags["t"])
 

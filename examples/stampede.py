@@ -18,9 +18,12 @@ changed, nothing is stored, and the next reader gets a lease: an old row does no
 lazy loading (lazy_loading.py) cannot promise.
 
 Stale data: with `forget`, none beyond a load that began before it. With `outdate`, the old value for as long as the
-renewal takes, GRACE_SECS at most. A winner that fails on a miss costs the others LEASE_SECS of waiting.
+renewal takes, GRACE_SECS at most. A winner that fails on a miss costs the others LEASE_SECS of waiting. While the cache
+cannot be reached everybody loads; a change that cannot be told to it then (`forget`, `outdate`) is an error, and what it
+has is served until its time is over.
 """
 
+import contextlib
 import json
 import time
 
@@ -41,11 +44,15 @@ class Leases:
         """The value of the key, by `load()` if it has to be."""
         deadline = time.monotonic() + LEASE_SECS
         while True:
-            _, flags, found = self.connection().ask(f"mg {key} v c N{LEASE_SECS} R{RENEW_SECS}")
+            try:
+                _, flags, found = self.connection().ask(f"mg {key} v c N{LEASE_SECS} R{RENEW_SECS}")
+            except OSError:
+                return load()
             if "W" in flags:
                 value = load()
                 document = json.dumps(value).encode()
-                self.connection().ask(f"ms {key} {len(document)} T{TTL_SECS} C{flags['c']}", document)
+                with contextlib.suppress(OSError):
+                    self.connection().ask(f"ms {key} {len(document)} T{TTL_SECS} C{flags['c']}", document)
                 return value
             if found:
                 return json.loads(found)

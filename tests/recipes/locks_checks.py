@@ -73,6 +73,17 @@ def fails():
 
 check.that("an error in the work", type(outcome(fails)), KeyError)
 check.that("releases the lock", Lock(cache, "failing", seconds=60).acquire(), True)
+
+
+def loses_the_server():
+    away = pool()
+    with Lock(away, "away", seconds=60):
+        away.server = "/nowhere/socket"
+        away.client_pool.clear()
+    return "done"
+
+
+check.that("work that is done is no error without the server", outcome(loses_the_server), "done")
 impatient = outcome(Lock(cache, "failing", seconds=60, patience=0).__enter__)
 check.that("who cannot wait is told", type(impatient), TimeoutError)
 check.end()

@@ -2,7 +2,7 @@
 
 from larder_client import pool
 from rate_limit import allowed, allowed_by_meta
-from recipes import Checks, OwnMeta, run_example, seconds_left, together
+from recipes import Checks, OwnMeta, outcome, run_example, seconds_left, together
 
 check = Checks("rate limit")
 THREADS, EACH, LIMIT, SECONDS = 8, 25, 60, 100
@@ -33,4 +33,6 @@ for way, ask in {"incr and add": lambda who: allowed(cache, who, LIMIT, SECONDS)
     check.that(f"{way}: asking does not prolong the window", seconds_left(f"rate:{who}") <= 50, True)
     cache.touch(f"rate:{who}", -1)
     check.that(f"{way}: the next window begins", ask(who), True)
+for who in ["ann T0", "ann\r\nflush_all"]:
+    check.that(f"ma: {who!r} is no name", type(outcome(by_meta, who)), ValueError)
 check.end()

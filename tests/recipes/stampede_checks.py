@@ -1,5 +1,6 @@
 """examples/stampede.py: one loads, others wait or have the old value, and what was deleted does not come back."""
 
+import socket
 import threading
 
 import stampede
@@ -106,4 +107,17 @@ meta().ask("mg page:four N1000")  # a winner that neither stores nor lets go
 stampede.LEASE_SECS = 1
 check.that("nobody waits for ever", leases.get("page:four", lambda: "own"), "own")
 check.that("and who has waited stores nothing", meta().ask("mg page:four v")[2], b"")
+
+meta().connection.shutdown(socket.SHUT_RDWR)  # as a server that is restarted does
+check.that("a connection that has ended is a miss", leases.get("page:one", lambda: "loaded"), "loaded")
+check.that("and made again", leases.get("page:one", lambda: "loaded"), "newest")
+
+
+def cut():
+    meta().connection.shutdown(socket.SHUT_RDWR)
+    return "loaded"
+
+
+check.that("a server that goes while one loads", leases.get("page:five", cut), "loaded")
+check.that("a line holds one command", type(outcome(leases.forget, "page:one\r\nflush_all")), ValueError)
 check.end()

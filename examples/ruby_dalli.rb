@@ -15,7 +15,8 @@
 # plain values by `serializer: JSON`.
 #
 # Stale data: what is stored is given until its time is over or `delete` takes it away. Times are spread over a tenth,
-# so that what was loaded together does not expire together.
+# so that what was loaded together does not expire together. A cache that cannot be reached is a miss, and asked again
+# after DOWN_SECS; so is one whose certificate is not believed. A refused login is an error.
 
 require 'dalli'
 require 'json'
@@ -23,9 +24,10 @@ require 'logger'
 require 'openssl'
 
 TTL_SECS = 300
+DOWN_SECS = 1 # of its own accord dalli takes a server that was away for lost for half a minute
 
 def connect
-  options = { username: ENV['LARDER_USER'], password: ENV['LARDER_PASSWORD'], socket_timeout: 5 }
+  options = { username: ENV['LARDER_USER'], password: ENV['LARDER_PASSWORD'], socket_timeout: 5, down_retry_delay: DOWN_SECS }
   options.update(serializer: JSON, cache_nils: true) # remembers what is not there as well
   if ENV['LARDER_CA']
     options[:ssl_context] = OpenSSL::SSL::SSLContext.new
@@ -35,8 +37,16 @@ def connect
 end
 
 # The value of a key, by the block if it has to be. Of those that find none at once, each loads.
-def cached(cache, key, &load)
-  cache.fetch(key, TTL_SECS + rand(TTL_SECS / 10), &load)
+def cached(cache, key)
+  value = nil
+  is_loaded = false
+  cache.fetch(key, TTL_SECS + rand(TTL_SECS / 10)) do
+    value = yield
+    is_loaded = true
+    value
+  end
+rescue Dalli::RingError, Dalli::NetworkError
+  is_loaded ? value : yield
 end
 
 if $PROGRAM_NAME == __FILE__

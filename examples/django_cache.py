@@ -64,6 +64,7 @@ SETTINGS = {
     },
     "SESSION_ENGINE": "django.contrib.sessions.backends.cache",
     "SESSION_COOKIE_AGE": 1800,
+    "SESSION_COOKIE_SECURE": True,  # for HTTPS; browsers take it from http://localhost, too
     "SESSION_SAVE_EVERY_REQUEST": True,  # the half hour starts anew at each visit
     # What any project has:
     "SECRET_KEY": os.environ.get("DJANGO_SECRET_KEY", "only for trying this out"),

@@ -12,8 +12,7 @@
 // machine: examples/stunnel.conf. With TLS in the client: node_memcache.js.
 //
 // Stale data: none; `incr` is done by the server, however many count at once. But a cache may forget: where the counter
-// is lost (memory short, a crash), it starts from 1. While the cache cannot be reached a count is an error, after three
-// tries in a fifth of a second.
+// is lost (memory short, a crash), it starts from 1. While the cache cannot be reached a count is an error, at once.
 'use strict';
 
 const memjs = require('memjs');

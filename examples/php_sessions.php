@@ -22,6 +22,7 @@ const SETTINGS = [
     'session.save_handler' => 'memcached',
     'session.gc_maxlifetime' => '1800',     // seconds; start anew at each visit
     'session.use_strict_mode' => '1',       // a name that the server has not given out is replaced
+    'session.cookie_secure' => '1',         // for HTTPS; browsers take it from http://localhost, too
     'session.cookie_httponly' => '1',
     'session.cookie_samesite' => 'Lax',
     'memcached.sess_binary_protocol' => '1',

@@ -42,7 +42,9 @@ class Site:
 
 class Browser:
     def __init__(self, site, cookie=None):
-        self.site, self.jar = site, http.cookiejar.CookieJar()
+        # As a browser does with localhost.
+        policy = http.cookiejar.DefaultCookiePolicy(secure_protocols=("https", "http"))
+        self.site, self.jar = site, http.cookiejar.CookieJar(policy)
         self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.jar))
         if cookie:
             self.opener.addheaders.append(("Cookie", f"PHPSESSID={cookie}"))
@@ -54,13 +56,17 @@ class Browser:
         except urllib.error.HTTPError as error:
             return f"status {error.code}"
 
+    def cookie(self):
+        return next(iter(self.jar), None)
+
     def name(self):
-        return next((cookie.value for cookie in self.jar), None)
+        return self.cookie() and self.cookie().value
 
 
 def check_all(site):
     visitor = Browser(site)
     check.that("visits are counted", [visitor.ask() for _ in range(2)], ["stranger, 1 visits", "stranger, 2 visits"])
+    check.that("the cookie is for HTTPS", visitor.cookie().secure, True)
     before = visitor.name()
     check.that("a login", visitor.ask("/login"), "welcome")
     check.that("gives a new name", visitor.name() not in (None, before), True)

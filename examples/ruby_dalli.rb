@@ -1,7 +1,7 @@
 #!/usr/bin/env ruby
 # Lazy loading in Ruby, by dalli 3 over TLS with a login.
 #
-#     apt-get install ruby-dalli
+#     apt-get install ruby ruby-dalli
 #     LARDER_CA=ca.pem LARDER_USER=app LARDER_PASSWORD=secret ruby ruby_dalli.rb
 #
 # LARDER_HOST and LARDER_PORT are localhost and 11211 without them.

@@ -18,7 +18,7 @@ pub(super) struct List {
 /// the time `written` stands for it, in seconds of the Unix epoch.
 ///
 /// # Errors
-/// The first line that is none of these; no node, too many, or one that is there twice.
+/// The first line that is none of these; no node, too many, or one that is there twice; a time that is no version.
 fn parse(text: &str, written: i64) -> Result<List, Fault> {
     let mut nodes = Vec::new();
     let mut version = None;
@@ -47,7 +47,15 @@ fn parse(text: &str, written: i64) -> Result<List, Fault> {
         }
     }
     let nodes = in_order(nodes).map_err(|why| Fault::whole(format!("{why}; give each server once, a line each")))?;
-    let stated = version.map_or_else(|| Stated::Written(u64::try_from(written).unwrap_or(0)), Stated::Number);
+    let stated = match version {
+        Some(number) => Stated::Number(number),
+        None => Stated::Written(u64::try_from(written).unwrap_or(0)),
+    };
+    if stated.number() > VERSION_MAX {
+        let text =
+            format!("its time would be version {written}, which clients cannot hold; `touch` it or write a version");
+        return Err(Fault::whole(text));
+    }
     Ok(List { nodes, stated })
 }
 
@@ -141,6 +149,15 @@ mod tests {
         ] {
             assert_eq!(parse(text, 1).expect_err(text).line, line, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_time_is_a_version_as_long_as_clients_can_hold_it() {
+        let last = i64::from(i32::MAX);
+        assert_eq!(parse("a 1\n", last).unwrap().stated, Stated::Written(VERSION_MAX));
+        assert_eq!(parse("a 1\n", last + 1).unwrap_err().line, None);
+        assert_eq!(parse("version 1\na 1\n", last + 1).unwrap().stated, Stated::Number(1));
+        assert_eq!(parse("a 1\n", -1).unwrap().stated, Stated::Written(0));
     }
 
     #[test]

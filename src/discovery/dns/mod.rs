@@ -133,14 +133,16 @@ fn services(name: &str, ask: impl Fn(&str, Question) -> Result<Answer, String>) 
     let mut known: BTreeMap<&str, Option<IpAddr>> = BTreeMap::new();
     let mut nodes = Vec::with_capacity(services.len());
     for Service { target, port } in &services {
-        if !is_host(target) {
-            return Err(format!("the answer has {target:?} as a host, which is none"));
+        if !is_host(target) || *port == 0 {
+            // Some clients take nothing of a list that has such a node.
+            return Err(format!("the answer has {target:?} {port} as a node, which is none"));
         }
         let ip = match known.get(target.as_str()) {
             Some(ip) => *ip,
             None => {
+                // What comes along may be a part of what there is: IPv6 alone does not say that there is no IPv4.
                 let mut of_target: Vec<IpAddr> =
-                    given.iter().filter(|(owner, _)| owner == target).map(|(_, ip)| *ip).collect();
+                    given.iter().filter(|(owner, ip)| owner == target && ip.is_ipv4()).map(|(_, ip)| *ip).collect();
                 if of_target.is_empty() {
                     let (found, until) = all_addresses(target, &ask)?;
                     ttl = ttl.min(until);
@@ -267,8 +269,28 @@ mod tests {
         let expected =
             [Node::new("a", 1, Some(ip("10.0.0.1"))), Node::new("b", 2, Some(ip("::2"))), Node::new("c", 3, None)];
         assert_eq!(nodes, expected);
-        let evil = |_: &str, _| Ok(Answer { services: vec![service("a|b", 1)], ..Answer::default() });
-        services("_memcache._tcp.example", evil).unwrap_err();
+        for (target, port) in [("a|b", 1), ("a", 0)] {
+            let evil = |_: &str, _| Ok(Answer { services: vec![service(target, port)], ..Answer::default() });
+            services("_memcache._tcp.example", evil).expect_err(target);
+        }
+    }
+
+    #[test]
+    fn an_ipv6_address_that_came_along_does_not_hide_an_ipv4_one() {
+        let ask = |name: &str, question| {
+            let of_name = |text: &str| vec![(name.to_owned(), ip(text))];
+            Ok(match question {
+                Question::Services => Answer {
+                    services: vec![Service { target: "a".to_owned(), port: 1 }],
+                    addresses: vec![("a".to_owned(), ip("::1"))],
+                    ttl: DAY,
+                },
+                Question::Ipv4 => Answer { addresses: of_name("10.0.0.1"), ..Answer::none() },
+                Question::Ipv6 => Answer { addresses: of_name("::1"), ..Answer::none() },
+            })
+        };
+        let (nodes, _) = services("_memcache._tcp.example", ask).unwrap();
+        assert_eq!(nodes, [Node::new("a", 1, Some(ip("10.0.0.1")))]);
     }
 
     #[test]

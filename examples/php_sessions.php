@@ -14,6 +14,9 @@
  * In a project the lines of SETTINGS are in php.ini or the pool's configuration. `sess_locking` makes requests of one
  * session wait for each other; its locks are keys under the same prefix.
  *
+ * Without the server a page is an error (503); what a request has changed is lost when the server goes before its end,
+ * which PHP's log tells.
+ *
  * Stale data: none is served. But a cache may forget: a session ends early when memory is short or the server crashes.
  * `-e` or `--memory-fd` keeps sessions over a restart.
  */

@@ -57,6 +57,9 @@ class Connection:
         if not asked["r"].startswith(nonce):
             raise PermissionError("the server has answered somebody else")
         salt, iterations = base64.b64decode(asked["s"]), int(asked["i"])
+        if not 4096 <= iterations <= 1_000_000:
+            # Few would help an impostor to guess the password from the proof, many would keep us busy.
+            raise PermissionError(f"{iterations} iterations are asked for")
         salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
         without_proof = b"c=biws,r=" + asked["r"].encode()
         signed = b",".join([first_bare, server_first, without_proof])

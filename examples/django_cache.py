@@ -11,6 +11,9 @@ backend does, for TLS with the option `tls_context`. The environment is that of 
 Django pickles what it stores: whoever can write to the cache can run code in the application. So log in, and give the
 prefix to this user alone.
 
+While the cache cannot be reached, what uses it is an error. The option `"ignore_exc": True` makes misses of that, and of
+a refused login as well: pages go on, and everybody is logged out without a word.
+
 Stale data: `cache_page` and `cache.set` give what they have until its time is over or somebody deletes it. Sessions of
 `backends.cache` end early when the cache forgets; `backends.cached_db` writes them to the database as well.
 """

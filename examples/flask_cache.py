@@ -15,6 +15,8 @@ yours (stunnel.conf). Over a Unix socket libmemcached, which is behind it, canno
 What is stored is pickled: whoever can write to the cache can run code in the application, so log in, and give the
 prefix to this user alone. `cache.clear()` is `flush_all` and wants an administrator; `clear` below deletes the prefix.
 
+While the cache cannot be reached, or refuses the login, Flask-Caching makes pages anew, and the log says so.
+
 Stale data: a page or a result is given until its time is over or somebody deletes it.
 """
 

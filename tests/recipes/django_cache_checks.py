@@ -45,5 +45,9 @@ check.that("nor empty the cache of all", "unauthorized" in str(outcome(client.fl
 wrong = {**django_cache.SETTINGS["CACHES"]["default"]["OPTIONS"], "password": "wrong"}
 location = django_cache.SETTINGS["CACHES"]["default"]["LOCATION"]
 refused = django_cache.LarderCache(location, {"OPTIONS": wrong})
+away = django_cache.LarderCache("/nowhere/socket", {"OPTIONS": wrong})
+check.that("a server that is away is an error", type(outcome(away.get, "k")), FileNotFoundError)
+going_on = django_cache.LarderCache("/nowhere/socket", {"OPTIONS": wrong | {"ignore_exc": True}})
+check.that("or a miss", going_on.get("k", "default"), "default")
 check.that("a wrong password is an error", "authentication failure" in str(outcome(refused.get, "k")), True)
 check.end()

@@ -1,5 +1,7 @@
 """examples/flask_cache.py, by the client that the environment chooses, as a user who reaches `flask:` alone."""
 
+import logging
+
 from flask_cache import LarderCache, app, cache, slow_square
 from recipes import Checks, Meta, outcome, seconds_left
 
@@ -28,6 +30,13 @@ with app.app_context():
     if isinstance(cache.cache, LarderCache):
         first = page()
         check.that("clear empties the prefix", (cache.clear(), page() != first, cache.get("x")), (True, True, None))
+        client = cache.cache._client
+        reachable, client.server = client.server, "/nowhere/socket"
+        client.client_pool.clear()
+        logging.disable(logging.ERROR)
+        check.that("without a cache pages are made anew", (page()[:7], page() != page()), ("made at", True))
+        logging.disable(logging.NOTSET)
+        client.server = reachable
     check.that("delete", (cache.set("k", kept), cache.delete("k"), cache.get("k")), (True, True, None))
 check.that("other keys are refused", "unauthorized" in str(outcome(Meta().ask, "mg sess:x v")), True)
 check.end()

@@ -169,6 +169,21 @@ fn a_node_that_means_ill_neither_stalls_others_nor_reaches_the_terminal() {
     assert!(lines[5].contains("down: answered"), "{table}");
 }
 
+/// As a node does whose idle_timeout is shorter than the interval.
+#[test]
+fn a_node_that_closes_between_two_readings_is_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let word = listener.local_addr().expect("bound").to_string();
+    std::thread::spawn(move || {
+        for (connection, mut stream) in listener.incoming().flatten().enumerate() {
+            let _ = stream.read(&mut [0; 64]);
+            let _ = write!(stream, "STAT pid 7\r\nSTAT uptime 1\r\nSTAT cmd_get {}\r\nEND\r\n", 100 * connection);
+        }
+    });
+    let (said, up) = json(&[&word]);
+    assert!(up && said["nodes"][0]["gets"].as_f64().is_some_and(|gets| gets > 50.0), "{said}");
+}
+
 #[test]
 fn wrong_command_lines_end_with_64_and_wrong_words_with_1() {
     for (arguments, status) in [
@@ -221,6 +236,11 @@ fn in_a_terminal_numbers_change_and_q_gives_it_back() {
     input.write_all(b"\r").expect("it reads");
     await_text("USED CHUNKS");
     input.write_all(b"\x1b[A\x1b").expect("it reads");
+    await_text("1/1 up");
+    // No shell is there that could have it go on, so Ctrl-Z gives the terminal back and takes it again.
+    input.write_all(b"\x1a").expect("it reads");
+    await_text("\x1b[?25h\x1b[?1049l");
+    await_text("\x1b[?1049h\x1b[?25l");
     await_text("1/1 up");
     input.write_all(b"q").expect("it reads");
     // Echo and line editing are back, and so are the cursor and the screen.

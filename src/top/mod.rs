@@ -35,6 +35,8 @@ pub use sample::fuzz as fuzz_statistics;
 const NODES_MAX: usize = 256;
 /// The longest password, in bytes, as in a users file.
 const PASSWORD_BYTES_MAX: usize = 1024;
+/// The longest time that the live table waits for its first rates.
+const INTERVAL_FIRST_MAX: Duration = Duration::from_secs(1);
 /// The width of a table that is printed to no terminal, in columns: all of it.
 const COLUMNS_PRINTED: usize = 512;
 
@@ -77,18 +79,20 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     }
     let nodes: Vec<_> =
         arguments.node.iter().map(|word| Ok(Node::new(word, Address::parse(word)?))).collect::<Result<_, String>>()?;
+    let live = !arguments.once && !arguments.json && is_screen();
+    let interval = Duration::from_secs(arguments.interval);
     let terms = Arc::new(Terms {
         login: login(arguments)?,
         allow_plain: arguments.allow_plain,
         tls: arguments.ca.as_deref().map(Client::new).transpose()?,
-        interval: Duration::from_secs(arguments.interval),
+        interval,
+        interval_first: if live { interval.min(INTERVAL_FIRST_MAX) } else { interval },
     });
     for node in &nodes {
         let (node, terms) = (Arc::clone(node), Arc::clone(&terms));
         let thread = std::thread::Builder::new().name("node".to_owned()).spawn(move || node.watch(&terms));
         thread.map_err(|error| format!("cannot start a thread: {error}; give fewer nodes"))?;
     }
-    let live = !arguments.once && !arguments.json && io::stdin().is_terminal() && io::stdout().is_terminal();
     if live {
         return screen::show(&nodes).map(|()| true).map_err(|error| format!("cannot use the terminal: {error}"));
     }
@@ -101,6 +105,13 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     // A reader that went away is no error.
     let _ = io::stdout().write_all(text.as_bytes());
     Ok(rows.iter().all(Row::is_up))
+}
+
+/// Whether there is a terminal that can be drawn on.
+fn is_screen() -> bool {
+    io::stdin().is_terminal()
+        && io::stdout().is_terminal()
+        && std::env::var_os("TERM").is_none_or(|name| name != "dumb")
 }
 
 /// The nodes in the order of the command line.

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -27,16 +27,18 @@ pub(super) struct Terms {
     pub(super) allow_plain: bool,
     pub(super) tls: Option<Client>,
     pub(super) interval: Duration,
+    /// The time between the first two readings, of which there is something to show.
+    pub(super) interval_first: Duration,
 }
 
 /// What is known of a node.
 #[derive(Clone, Debug)]
 pub(super) enum State {
-    /// Nothing yet.
+    /// Nothing that rates could come of yet: it is being asked, or answered once.
     Asked,
     /// Why the last reading failed: a few words, fit to be shown.
     Down(String),
-    /// The last two readings and the time between them; equal, and no time apart, after the first.
+    /// The last two readings and the time between them.
     Up(Box<(Sample, Sample, Duration)>),
 }
 
@@ -48,8 +50,6 @@ pub(super) struct Node {
     address: Address,
     state: Mutex<State>,
     changed: Condvar,
-    /// Readings that ended, one way or the other.
-    readings: AtomicU64,
     /// Whether somebody looks at the slab classes.
     pub(super) detailed: AtomicBool,
 }
@@ -62,7 +62,6 @@ impl Node {
             address,
             state: Mutex::new(State::Asked),
             changed: Condvar::new(),
-            readings: AtomicU64::new(0),
             detailed: AtomicBool::new(false),
         })
     }
@@ -75,16 +74,12 @@ impl Node {
     /// Waits for two readings, or one that failed; at `deadline` the node counts as down.
     pub(super) fn await_rates(&self, deadline: Instant) -> State {
         let mut state = self.state.lock();
-        loop {
-            match &*state {
-                State::Down(_) => return state.clone(),
-                State::Up(_) if self.readings.load(Ordering::Relaxed) > 1 => return state.clone(),
-                _ => {}
-            }
+        while matches!(*state, State::Asked) {
             if self.changed.wait_until(&mut state, deadline).timed_out() {
                 return State::Down("no answer in time".to_owned());
             }
         }
+        state.clone()
     }
 
     /// Reads for as long as the process lives.
@@ -95,32 +90,44 @@ impl Node {
             let began = Instant::now();
             let reading = self.reading(terms, &mut link);
             let now = Instant::now();
+            let mut interval = terms.interval;
             let state = match reading {
-                Ok(sample) => {
-                    let (before, at) = last.replace((sample.clone(), now)).unwrap_or_else(|| (sample.clone(), now));
-                    State::Up(Box::new((before, sample, now - at)))
-                }
+                Ok(sample) => match last.replace((sample.clone(), now)).filter(|(before, _)| sample.goes_on(before)) {
+                    Some((before, at)) => State::Up(Box::new((before, sample, now - at))),
+                    None => {
+                        interval = terms.interval_first;
+                        State::Asked
+                    }
+                },
                 Err(why) => {
-                    (link, last) = (None, None);
+                    last = None;
                     State::Down(why)
                 }
             };
             *self.state.lock() = state;
-            self.readings.fetch_add(1, Ordering::Relaxed);
             self.changed.notify_all();
-            std::thread::sleep(terms.interval.saturating_sub(began.elapsed()));
+            std::thread::sleep(interval.saturating_sub(began.elapsed()));
         }
     }
 
-    fn reading(&self, terms: &Terms, link: &mut Option<Box<dyn Link>>) -> Result<Sample, String> {
+    /// A reading over the connection that is kept, or a new one: nodes close those that are idle for too long, which is no
+    /// failure yet.
+    fn reading(&self, terms: &Terms, kept: &mut Option<Box<dyn Link>>) -> Result<Sample, String> {
         let deadline = Instant::now() + Duration::from_secs(READING_SECS_MAX);
-        let link = match link {
-            Some(link) => {
-                link.until(deadline);
-                link
+        if let Some(mut link) = kept.take() {
+            link.until(deadline);
+            if let Ok(sample) = self.read(&mut link) {
+                *kept = Some(link);
+                return Ok(sample);
             }
-            None => link.insert(connect(&self.address, terms, deadline)?),
-        };
+        }
+        let mut link = connect(&self.address, terms, deadline)?;
+        let sample = self.read(&mut link)?;
+        *kept = Some(link);
+        Ok(sample)
+    }
+
+    fn read(&self, link: &mut Box<dyn Link>) -> Result<Sample, String> {
         let mut sample = Sample::default();
         ask(link, b"stats\r\n", |line| sample.take(line))?;
         if self.detailed.load(Ordering::Relaxed) {
@@ -244,12 +251,13 @@ fn connect(address: &Address, terms: &Terms, until: Instant) -> Result<Box<dyn L
     Ok(link)
 }
 
-/// Tries each address of the host in its turn.
+/// Tries each address of the host in its turn, so that one that swallows what is sent leaves time for the others.
 fn dial(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, String> {
     let mut why = "has no address".to_owned();
-    for address in (host, port).to_socket_addrs().map_err(|error| failed(&error))? {
-        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-        match TcpStream::connect_timeout(&address, left) {
+    let addresses: Vec<_> = (host, port).to_socket_addrs().map_err(|error| failed(&error))?.collect();
+    for (address, untried) in addresses.iter().zip((1..=addresses.len() as u32).rev()) {
+        let share = deadline.saturating_duration_since(Instant::now()) / untried;
+        match TcpStream::connect_timeout(address, share.max(Duration::from_millis(1))) {
             Ok(socket) => return Ok(socket),
             Err(error) => why = failed(&error),
         }

@@ -67,6 +67,11 @@ impl Sample {
         self.numbers.get(name).copied().unwrap_or(0)
     }
 
+    /// Whether this is of the process that `before` is of: rates over a restart would be made of two counts.
+    pub(super) fn goes_on(&self, before: &Sample) -> bool {
+        self.number("pid") == before.number("pid") && self.number("uptime") >= before.number("uptime")
+    }
+
     fn sum(&self, names: &[&str]) -> u64 {
         names.iter().fold(0, |sum, name| sum.saturating_add(self.number(name)))
     }
@@ -207,6 +212,14 @@ mod tests {
         assert_eq!((figures.gets, figures.hit_percent(), figures.sets, figures.memory), (10.0, Some(75.0), 0.0, 9));
         let same = Figures::between(&now, &now, Duration::ZERO);
         assert_eq!((same.requests, same.hit_percent()), (0.0, None));
+    }
+
+    #[test]
+    fn a_node_that_was_started_anew_does_not_go_on() {
+        let before = sample(&["STAT pid 7", "STAT uptime 100", "STAT cmd_get 5"]);
+        assert!(sample(&["STAT pid 7", "STAT uptime 100"]).goes_on(&before));
+        assert!(!sample(&["STAT pid 8", "STAT uptime 101", "STAT cmd_get 9"]).goes_on(&before));
+        assert!(!sample(&["STAT pid 7", "STAT uptime 2", "STAT cmd_get 9"]).goes_on(&before), "1 in each container");
     }
 
     #[test]

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook::low_level::raise;
 
 use super::node::Node;
 use super::table::{self, Row, SORTS};
@@ -30,6 +31,7 @@ enum Key {
     Right,
     Enter,
     Escape,
+    Suspend,
 }
 
 /// The keys in what was read at once. Sequences that are not known mean nothing.
@@ -39,6 +41,7 @@ fn keys(mut bytes: &[u8]) -> Vec<Key> {
         bytes = rest;
         keys.push(match first {
             b'q' | b'Q' | 3 => Key::Quit,
+            0x1a => Key::Suspend,
             b'k' => Key::Up,
             b'j' => Key::Down,
             b'<' => Key::Left,
@@ -72,24 +75,41 @@ struct Terminal {
 
 impl Terminal {
     fn open() -> io::Result<Terminal> {
-        let before = tcgetattr(io::stdin())?;
-        let mut modes = before.clone();
-        // Signals stay keys of the terminal: Ctrl-C and Ctrl-\ end the program as they would any other.
+        let terminal = Terminal { before: tcgetattr(io::stdin())? };
+        terminal.enter()?;
+        Ok(terminal)
+    }
+
+    fn enter(&self) -> io::Result<()> {
+        let mut modes = self.before.clone();
+        // Signals stay keys of the terminal: Ctrl-C and Ctrl-\ end the program as they would any other. Ctrl-Z comes as
+        // a key, as the terminal has to be given back before.
         modes.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
+        modes.special_codes[SpecialCodeIndex::VSUSP] = 0;
         modes.special_codes[SpecialCodeIndex::VMIN] = 1;
         modes.special_codes[SpecialCodeIndex::VTIME] = 0;
         tcsetattr(io::stdin(), OptionalActions::Now, &modes)?;
-        let terminal = Terminal { before };
-        write("\x1b[?1049h\x1b[?25l")?;
-        Ok(terminal)
+        write("\x1b[?1049h\x1b[?25l")
+    }
+
+    fn leave(&self) {
+        // A terminal that is gone needs no restoration.
+        let _ = write("\x1b[0m\x1b[?25h\x1b[?1049l");
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
+    }
+
+    /// Gives the terminal back, stops until the shell has the program go on, and takes it again. Where no shell could, the
+    /// kernel does not stop it.
+    fn suspend(&self) -> io::Result<()> {
+        self.leave();
+        raise(SIGTSTP)?;
+        self.enter()
     }
 }
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // A terminal that is gone needs no restoration.
-        let _ = write("\x1b[0m\x1b[?25h\x1b[?1049l");
-        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
+        self.leave();
     }
 }
 
@@ -120,6 +140,7 @@ impl View {
             Key::Right => self.sorted = (self.sorted + 1) % SORTS,
             Key::Enter => self.detail = true,
             Key::Escape => self.detail = false,
+            Key::Suspend => {}
         }
         true
     }
@@ -162,7 +183,7 @@ pub(super) fn show(nodes: &[Arc<Node>]) -> io::Result<()> {
     }
     // Has no use but to end the wait below.
     signal_hook::flag::register(SIGWINCH, Arc::new(AtomicBool::new(false)))?;
-    let _terminal = Terminal::open()?;
+    let terminal = Terminal::open()?;
     let mut view = View::default();
     while !ended.load(Ordering::Relaxed) {
         for (place, node) in nodes.iter().enumerate() {
@@ -174,8 +195,12 @@ pub(super) fn show(nodes: &[Arc<Node>]) -> io::Result<()> {
             return Ok(());
         }
         let Some(pressed) = pressed()? else { return Ok(()) };
-        if !pressed.into_iter().all(|key| view.press(key, &rows)) {
-            return Ok(());
+        for key in pressed {
+            if key == Key::Suspend {
+                terminal.suspend()?;
+            } else if !view.press(key, &rows) {
+                return Ok(());
+            }
         }
     }
     Ok(())
@@ -221,6 +246,7 @@ mod tests {
         assert_eq!(keys(b"q\x1b[A\x1bOB\x1b"), [Key::Quit, Key::Up, Key::Down, Key::Escape]);
         assert_eq!(keys(b"\x1b[1;5C\x1b[C\x1b[3~\r"), [Key::Right, Key::Enter]);
         assert_eq!(keys(b"\x1b["), []);
+        assert_eq!(keys(b"\x1a\x03"), [Key::Suspend, Key::Quit]);
     }
 
     #[test]

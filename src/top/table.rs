@@ -188,12 +188,17 @@ fn cut(text: String, columns: usize) -> String {
     text.chars().take(columns).collect()
 }
 
+/// Rates below ten have a digit behind the point: a login that fails every other second is not nothing.
 fn count(number: f64) -> String {
-    scaled(number, 1000.0, &["", "k", "M", "G", "T"])
+    let tenths = (number * 10.0).round() / 10.0;
+    if tenths > 0.0 && tenths < 10.0 && tenths.fract() > 0.0 {
+        return format!("{tenths:.1}");
+    }
+    scaled(number, 1000.0, &["", "k", "M", "G", "T", "P", "E"])
 }
 
 fn bytes(number: f64) -> String {
-    scaled(number, 1024.0, &["B", "K", "M", "G", "T"])
+    scaled(number, 1024.0, &["B", "K", "M", "G", "T", "P", "E"])
 }
 
 fn percent(number: Option<f64>) -> String {
@@ -264,7 +269,8 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        assert_eq!([0.0, 9999.0, 10000.0, 2.5e6].map(count), ["0", "9999", "10.0k", "2.5M"]);
+        assert_eq!([0.0, 0.04, 0.5, 3.0, 9.96, 10.4].map(count), ["0", "0", "0.5", "3", "10", "10"]);
+        assert_eq!([9999.0, 10000.0, 2.5e6, 1.8e19].map(count), ["9999", "10.0k", "2.5M", "18.0E"]);
         assert_eq!([0.0, 10240.0, 67108864.0].map(bytes), ["0B", "10.0K", "64.0M"]);
     }
 }

@@ -25,7 +25,7 @@ pub(super) static OURS: &[Family] = &[
         Histogram,
         &["command"],
         "From reading a batch of requests of one connection to sending its replies, by the kind of its first request; \
-         one batch in 64 is timed, and each with --slow-request-us.",
+         one batch in 61 is timed, and each with --slow-request-us.",
         latency,
     ),
     row("larder_get_expired_total", Counter, "get_expired", "Misses whose item was found expired."),

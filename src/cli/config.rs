@@ -1,7 +1,7 @@
 //! A file of flags (`--config`): `memcached.conf` as Debian has it, read as its start scripts read it.
 //!
-//! One flag and its value in a line; `#` begins a comment. `-d` and `-h` are passed over, as a service manager wants the
-//! server in the foreground, and so is `logfile FILE`, which the log's reader decides. Blanks separate words; quotes
+//! One flag and its value in a line; `#` begins a comment. `-d`, `--daemon` and `-h` are passed over, as a service manager
+//! wants the server in the foreground, and so is `logfile FILE`, which the log's reader decides. Blanks separate words; quotes
 //! `'` `"` and a backslash hold them together, as in a shell.
 
 use std::ffi::OsString;
@@ -29,7 +29,7 @@ pub(super) fn read(draft: &mut Draft, word: &Word<'_>) -> Result<(), Exit> {
         let place = |why: &str| format!("line {number}: {why}");
         let words = words(line).map_err(|why| word.refusal(place(why)))?;
         let Some(first) = words.first() else { continue };
-        if first.starts_with("-d") || first.starts_with("-h") || first == "logfile" {
+        if first.starts_with("-d") || first.starts_with("-h") || ["--daemon", "logfile"].contains(&first.as_str()) {
             continue;
         }
         if !first.starts_with('-') {
@@ -104,7 +104,7 @@ mod tests {
     }
 
     /// What Debian's package has, with all that it shows switched on.
-    const DEBIAN: &str = "# memcached default config file\n-d\n\nlogfile /var/log/memcached.log\n# Be verbose\n-v\n-m 64\n\
+    const DEBIAN: &str = "# memcached default config file\n-d\n--daemon\n\nlogfile /var/log/memcached.log\n# Be verbose\n-v\n-m 64\n\
         -p 11311   # not the default\n-u memcache\n-l 127.0.0.1\n-c 2048\n-k\n-M\n-r\n\
         -P /var/run/memcached/memcached.pid\n";
 

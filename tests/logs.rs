@@ -76,3 +76,16 @@ fn quick_batches_are_not_logged() {
     assert!(server.await_exit().success());
     assert!(!server.stderr().contains("slow requests"), "{}", server.stderr());
 }
+
+/// As `Environment=RUST_LOG=` of a unit leaves it.
+#[test]
+fn an_empty_rust_log_silences_nothing() {
+    // It ends, as the address is nobody's (RFC 5737).
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_larder"))
+        .args(["-l", "192.0.2.1", "-p", "-1", "-n", "5"])
+        .env("RUST_LOG", "")
+        .output()
+        .expect("the binary runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("level=warn") && said.contains("accepted without effect: -n"), "{said}");
+}

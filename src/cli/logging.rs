@@ -1,13 +1,13 @@
 //! The log: one line an event on standard error, `time=... level=... target=... msg=...`, or a JSON object with the same
 //! (`--log-format json`).
 //!
-//! In text the message comes last and may hold anything but control characters, which are escaped: a key with a line feed
-//! in it must not forge a line of its own. Events with fields (slow requests) have those behind it.
+//! In text the message comes last and may hold anything but control characters and the like, which are escaped: a key with
+//! a line feed in it must not forge a line of its own. Events with fields (slow requests) have those behind it.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::{self, Display, Write as _};
 use std::io::Write;
 
-use env_logger::{Env, Target};
+use env_logger::Target;
 use log::Record;
 use log::kv::{self, Key, Value, VisitSource};
 
@@ -16,7 +16,10 @@ use crate::settings::LogFormat;
 /// Starts the log; the first call wins. `verbosity` counts `-v`; the variable RUST_LOG goes before it.
 pub fn start(verbosity: u8, format: LogFormat) {
     // The only error is that a logger is there already, as in tests that start several servers.
-    let _ = env_logger::Builder::from_env(Env::default().default_filter_or(level(verbosity)))
+    // An empty variable, as unit and compose files leave one, says nothing; to env_logger it says `error`.
+    let variable = std::env::var(env_logger::DEFAULT_FILTER_ENV).ok().filter(|filter| !filter.trim().is_empty());
+    let _ = env_logger::Builder::new()
+        .parse_filters(variable.as_deref().unwrap_or_else(|| level(verbosity)))
         .target(Target::Stderr)
         .format(move |out, record| {
             let time = out.timestamp_millis();
@@ -62,7 +65,12 @@ fn text_line(time: &impl Display, record: &Record<'_>) -> String {
 }
 
 fn json_line(time: &impl Display, record: &Record<'_>) -> String {
-    let text = |text: &str| serde_json::Value::from(text).to_string();
+    let text = |text: &str| {
+        printable(&serde_json::Value::from(text).to_string(), |c, line| {
+            // JSON knows no larger ones than those of 16 bits, and none of these is larger.
+            write!(line, "\\u{:04x}", u32::from(c))
+        })
+    };
     let mut line = format!(
         r#"{{"time":{},"level":"{}","target":{},"message":{}"#,
         text(&time.to_string()),
@@ -96,10 +104,18 @@ fn visit(record: &Record<'_>, show: impl FnMut(Key<'_>, Value<'_>)) {
 
 /// The text with its control characters written as `\n`, `\u{1b}`.
 fn one_line(text: &str) -> String {
+    printable(text, |c, line| write!(line, "{}", c.escape_default()))
+}
+
+/// The text with all that is more than a letter to a terminal or a reader of lines written by `escape`: control
+/// characters, separators of lines and paragraphs, and what turns the direction of writing.
+fn printable(text: &str, escape: impl Fn(char, &mut String) -> fmt::Result) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() {
-            let _ = write!(line, "{}", c.escape_default());
+        let is_active = c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if is_active {
+            // Writing to a string does not fail.
+            let _ = escape(c, &mut line);
         } else {
             line.push(c);
         }
@@ -123,6 +139,8 @@ mod tests {
             ("cannot bind addr=[::1]:5: in use", "cannot bind addr=[::1]:5: in use"),
             ("key=a\r\nlevel=error", "key=a\\r\\nlevel=error"),
             ("\u{1b}[31m", "\\u{1b}[31m"),
+            ("\u{9b}31m \u{7f} a\u{2028}level=error", "\\u{9b}31m \\u{7f} a\\u{2028}level=error"),
+            ("\u{202e}txet", "\\u{202e}txet"),
             ("größer", "größer"),
         ] {
             let args = format_args!("{message}");
@@ -131,7 +149,9 @@ mod tests {
             let json: serde_json::Value = serde_json::from_str(&json_line(&"T", &record)).expect("an object");
             let object = serde_json::json!({"time": "T", "level": "warn", "target": "larder::net", "message": message});
             assert_eq!(json, object);
-            assert!(!json_line(&"T", &record).contains(char::is_control));
+            assert!(
+                !json_line(&"T", &record).contains(|c: char| c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c))
+            );
         }
     }
 

@@ -155,7 +155,10 @@ fn hang_up_and_broken_pipes_do_not_end_the_server() {
     server.connect();
     let log = server.stop();
     assert!(log.contains("signal=SIGHUP"), "{log}");
-    assert!(log.contains("serving listen=127.0.0.1:") && log.contains("connections_max=1024"), "{log}");
+    assert!(
+        log.contains("serving listen=127.0.0.1:") && log.contains("connections_max=1024 logins=no version="),
+        "{log}"
+    );
 }
 
 /// Starts a daemon with `arguments` and gives its process id; it serves when this returns.

@@ -138,7 +138,7 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     let signals = Signals::install()
         .map_err(|error| Failure::new(exit_status::OS_ERROR, format_args!("cannot handle signals: {error}")))?;
 
-    let summary = summary(&listeners, &udp_listeners, &settings);
+    let summary = summary(&listeners, &udp_listeners, &settings, authority.is_some());
     let admin_address = admin_door.as_ref().and_then(Door::tcp_address);
     let admin = admin::start(admin_door, &settings)?;
     let tcp_addresses: Vec<_> = listeners.iter().filter_map(Listener::tcp_address).collect();
@@ -327,15 +327,17 @@ fn write_pid_file(path: &Path, settings: &Settings) -> Option<PidFile> {
 }
 
 /// The line that tells what was started.
-fn summary(listeners: &[Listener], udp: &[UdpListener], settings: &Settings) -> String {
+fn summary(listeners: &[Listener], udp: &[UdpListener], settings: &Settings, asks_for_logins: bool) -> String {
     let udp = udp.iter().map(UdpListener::to_string);
     let listen: Vec<String> = listeners.iter().map(Listener::to_string).chain(udp).collect();
     format!(
-        "serving listen={} threads={} memory_bytes={} connections_max={}",
+        "serving listen={} threads={} memory_bytes={} connections_max={} logins={} version={}",
         listen.join(","),
         settings.threads,
         settings.memory_limit_bytes,
-        settings.conn_limit
+        settings.conn_limit,
+        if asks_for_logins { "yes" } else { "no" },
+        env!("CARGO_PKG_VERSION"),
     )
 }
 

@@ -107,24 +107,42 @@ def free_port():
 
 
 def load(port, stop):
-    """Gets, sets, misses and expiring items over many size classes, until told to stop or the server is gone."""
+    """Gets, sets, misses and expiring items over many size classes, until told to stop, whether the server is there or not."""
     seed = 1
-    try:
-        with socket.create_connection(("127.0.0.1", port)) as client, client.makefile("rb") as replies:
-            while not stop.is_set():
-                batch = []
-                for _ in range(40):
-                    seed = (seed * 1103515245 + 12345) & 0x7FFFFFFF
-                    key, size = seed >> 9, 40 << (seed % 9)
-                    batch.append(f"set page:{key % 40000} 0 {seed % 3 * 4} {size}\r\n{'x' * size}\r\n")
-                    batch += [f"mg user:{key % 900} v\r\n", f"mg page:{key % 30000} s\r\n", "mg user:hot v\r\n"]
-                batch.append("set user:hot 0 0 2\r\nhi\r\nincr none 1\r\ndelete none\r\nmn\r\n")
-                client.sendall("".join(batch).encode())
-                while replies.readline() != b"MN\r\n":
-                    pass
-                time.sleep(0.01)
-    except OSError:
-        pass
+    while not stop.is_set():
+        try:
+            with socket.create_connection(("127.0.0.1", port)) as client, client.makefile("rb") as replies:
+                while not stop.is_set():
+                    batch = []
+                    for _ in range(40):
+                        seed = (seed * 1103515245 + 12345) & 0x7FFFFFFF
+                        key, size = seed >> 9, 40 << (seed % 9)
+                        batch.append(f"set page:{key % 40000} 0 {seed % 3 * 4} {size}\r\n{'x' * size}\r\n")
+                        batch += [f"mg user:{key % 900} v\r\n", f"mg page:{key % 30000} s\r\n", "mg user:hot v\r\n"]
+                    batch.append("set user:hot 0 0 2\r\nhi\r\nincr none 1\r\ndelete none\r\nmn\r\n")
+                    client.sendall("".join(batch).encode())
+                    while (reply := replies.readline()) != b"MN\r\n":
+                        if not reply:
+                            raise ConnectionError
+                    time.sleep(0.01)
+        except OSError:
+            time.sleep(0.05)
+
+
+# Texts with less contrast to what is behind them than WCAG 2.2 asks for (AA), which is 4.5 to 1 for small ones.
+PALE = """(() => {
+  const light = color => {
+    const [r, g, b] = color.map(v => v / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const parts = color => color.match(/[\\d.]+/g).map(Number);
+  const behind = e => { for (; e; e = e.parentElement) { const c = parts(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] === 1) return c.slice(0, 3); } };
+  const texts = [...document.querySelectorAll('body *')].filter(e => e.checkVisibility() && !e.closest('svg') && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()));
+  return texts.filter(e => {
+    const [a, b] = [parts(getComputedStyle(e).color).slice(0, 3), behind(e)].map(light).sort((x, y) => y - x);
+    return (a + .05) / (b + .05) < 4.5;
+  }).map(e => e.textContent.trim().slice(0, 40));
+})()"""
 
 
 def check(browser, name, out):
@@ -137,6 +155,8 @@ def check(browser, name, out):
         "parseFloat(getComputedStyle(e).fontSize) < 10).length")
     if small:
         sys.exit(f"{name}: {small} texts too small to read")
+    if pale := browser.evaluate(PALE):
+        sys.exit(f"{name}: too pale to read: {pale}")
     if out:
         height = browser.evaluate("document.documentElement.scrollHeight")
         width = browser.evaluate("innerWidth")
@@ -170,18 +190,61 @@ def check_lock(browser, larder, directory):
         server.wait()
 
 
-def check_page(larder, out, directory):
-    port, admin = free_port(), free_port()
+def start(larder, port, admin, pid_file):
+    """A server, once it serves."""
+    pid_file.unlink(missing_ok=True)
     server = subprocess.Popen([larder, "-l", "127.0.0.1", "-p", str(port), "-u", "root", "-m", "24", "-D", ":",
-                               "--admin", f"127.0.0.1:{admin}", "-P", f"{directory}/pid"])
+                               "--admin", f"127.0.0.1:{admin}", "-P", pid_file])
+    deadline = time.monotonic() + PATIENCE_SECS
+    while not pid_file.exists():
+        if time.monotonic() > deadline or server.poll() is not None:
+            server.kill()
+            sys.exit("the server does not start")
+        time.sleep(0.05)
+    return server
+
+
+def check_outage(browser, server, restart, port):
+    """The page says that the server is gone and since when, and goes on when it is back, with a gap in each line."""
+    state = "document.querySelector('#state').textContent"
+    notices = "document.querySelector('#notices').innerText"
+    runs = "document.querySelector('#requests .plot').getAttribute('d').split('M').length - 1"
+    busy = "document.querySelector('#tiles dd').textContent !== '–'"
+    runs_before = browser.evaluate(runs)
+    server.kill()
+    server.wait()
+    browser.await_that("an outage", f"{state} === 'no answer' && {notices}.startsWith('No answer since')")
+    if "no answer" not in (title := browser.evaluate("document.title")):
+        sys.exit(f"the title says {title} while the server is gone")
+    server = restart()
+    browser.await_that("the server again", f"{state} === 'live' && {busy} && {runs} > {runs_before}")
+    # Counters that fall are no rates.
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"stats reset\r\n")
+    browser.await_that("a reset", f"{runs} > {runs_before + 1}")
+    if notices_now := [text for text in browser.evaluate(notices).split("\n") if "answer" in text]:
+        sys.exit(f"the server is back, and the page says {notices_now}")
+    # An hour later, as after a sleep: nothing is shown of before, and no rate is taken over it.
+    browser.evaluate("{ const now = Date.now; Date.now = () => now() + 3600e3; 0 }")
+    browser.await_that("a fresh beginning", f"{runs} === 1 && {busy}")
+    # Nobody asks twice at a time, however often the page is looked at again.
+    browser.evaluate("{ const real = fetch; window.asked = 0; window.fetch = (...all) => { asked++; return real(...all); }; 0 }")
+    browser.evaluate("for (let i = 0; i < 20; i++) document.dispatchEvent(new Event('visibilitychange')); 0")
+    if (asked := browser.evaluate("asked")) > 1:
+        sys.exit(f"{asked} questions at a time")
+    browser.evaluate("document.querySelector('#pause').click(); 0")
+    browser.await_that("a pause", f"{state} === 'paused' && document.querySelector('#pause').ariaPressed === 'true'")
+    browser.evaluate("document.querySelector('#pause').click(); 0")
+    browser.await_that("its end", f"{state} === 'live'")
+    return server
+
+
+def check_page(larder, out, directory):
+    port, admin, pid_file = free_port(), free_port(), pathlib.Path(directory, "pid")
+    server = start(larder, port, admin, pid_file)
     stop, browser = threading.Event(), None
     threads = [threading.Thread(target=load, args=(port, stop)) for _ in range(3)]
     try:
-        deadline = time.monotonic() + PATIENCE_SECS
-        while not os.path.exists(f"{directory}/pid"):
-            if time.monotonic() > deadline or server.poll() is not None:
-                sys.exit("the server does not start")
-            time.sleep(0.05)
         for thread in threads:
             thread.start()
         browser = Browser(directory)
@@ -205,6 +268,7 @@ def check_page(larder, out, directory):
             check(browser, f"{size}-{scheme}", out)
         if complaints := browser.complaints():
             sys.exit(f"the page complains: {complaints}")
+        server = check_outage(browser, server, lambda: start(larder, port, admin, pid_file), port)
         check_lock(browser, larder, directory)
     finally:
         stop.set()

@@ -67,7 +67,8 @@ pub(super) fn render(snapshot: &Snapshot) -> String {
 const PREFACE: &str = "# Metrics
 What `/metrics` of the admin port (`--admin`, [monitoring.md](monitoring.md#the-admin-port)) tells, in Prometheus' text
 format. Names that begin with `memcached_` are those of Prometheus' memcached_exporter, so dashboards and alerts made
-for it work. A family without a value is left out: TLS without `-Z`, for one. This page is rendered from the table in
+for it work; of its names those are missing that tell of hot and warm queues, flash storage and memcached's proxy, which
+are not here. A family without a value is left out: TLS without `-Z`, for one. This page is rendered from the table in
 `src/admin/metrics/`; do not edit it.
 
 Counting costs nothing more, as `stats` counts all the same. Batches are timed only with `--admin`: counted by callgrind

@@ -92,7 +92,17 @@ fn it_logs_in_over_a_unix_socket_and_over_tls() {
     let key = KeyPair::generate().expect("a key");
     let of_host = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
     let certificate = of_host.signed_by(&key, &authority).expect("a certificate");
-    for (name, content) in [("ca", authority.pem()), ("cert", certificate.pem()), ("key", key.serialize_pem())] {
+    let client_key = KeyPair::generate().expect("a key");
+    let of_client = CertificateParams::new(vec!["watcher".to_owned()]).expect("a name");
+    let client_certificate = of_client.signed_by(&client_key, &authority).expect("a certificate");
+    for (name, content) in [
+        ("ca", authority.pem()),
+        ("client_ca", authority.pem()),
+        ("cert", certificate.pem()),
+        ("key", key.serialize_pem()),
+        ("client_cert", client_certificate.pem()),
+        ("client_key", client_key.serialize_pem()),
+    ] {
         std::fs::write(path(name), content).expect("our own file");
     }
     let mut passwd = Command::new(env!("CARGO_BIN_EXE_larder-passwd"));
@@ -106,6 +116,9 @@ fn it_logs_in_over_a_unix_socket_and_over_tls() {
     let files = format!("ssl_chain_cert={},ssl_key={}", path("cert"), path("key"));
     let server = Server::start(&["--users", &path("users"), "-Z", "-o", &files]);
     let node = format!("localhost:{}", server.address().port());
+    let mutual = format!("{files},ssl_verify_mode=2,ssl_ca_cert={}", path("client_ca"));
+    let mutual_server = Server::start(&["-Z", "-o", &mutual]);
+    let mutual_node = format!("localhost:{}", mutual_server.address().port());
     let login = ["--user", "watcher", "--password-file", &path("password")].map(str::to_owned);
     let login: Vec<&str> = login.iter().map(String::as_str).collect();
     let ca = path("ca");
@@ -113,6 +126,14 @@ fn it_logs_in_over_a_unix_socket_and_over_tls() {
     assert!(up && said["nodes"][0]["version"].is_string(), "{said}");
     let (said, up) = json(&["--tls", "--ca", &ca, &node]);
     assert!(!up && said["nodes"][0]["error"].as_str().is_some_and(|why| why.contains("unauthenticated")), "{said}");
+    let (said, up) = json(&["--tls", "--ca", &ca, &mutual_node]);
+    assert!(!up && said["nodes"][0]["error"].as_str().is_some_and(|why| why.contains("ertificate")), "{said}");
+    let own = ["--cert", &path("client_cert"), "--key", &path("client_key")].map(str::to_owned);
+    let own: Vec<&str> = own.iter().map(String::as_str).collect();
+    let (said, up) = json(&[&own[..], &["--tls", "--ca", &ca, &mutual_node]].concat());
+    assert!(up, "{said}");
+    let (said, up) = json(&["--tls", "--ca", &ca, &fake(b"ERROR\r\n", false)]);
+    assert!(!up && said["nodes"][0]["error"] == "speaks no TLS; leave --tls away", "{said}");
     // The key of another authority.
     std::fs::write(
         path("ca"),
@@ -190,6 +211,7 @@ fn wrong_command_lines_end_with_64_and_wrong_words_with_1() {
         (&["--interval", "0"][..], 64),
         (&["--bogus"], 64),
         (&["--password-file", "x"], 64),
+        (&["--tls", "--ca", "x", "--cert", "x"], 64),
         (&["a:0"], 1),
         (&["--user", "u", "--password-file", "/nonexistent/file"], 1),
         (&["--tls", "--ca", "/nonexistent/file"], 1),

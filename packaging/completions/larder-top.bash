@@ -23,7 +23,7 @@ _larder__top() {
 
     case "${cmd}" in
         larder__top)
-            opts="-h -V --interval --user --password-file --allow-plain --tls --ca --once --json --help --version"
+            opts="-h -V --interval --user --password-file --allow-plain --tls --ca --cert --key --once --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -42,6 +42,14 @@ _larder__top() {
                     return 0
                     ;;
                 --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -20,7 +20,7 @@ use rustls::ServerConfig;
 
 pub use channel::{Channel, Handshake, Received};
 pub use ciphers::Ciphers;
-pub use client::Client;
+pub use client::{Client, is_other_protocol};
 
 use crate::clock::{START, Seconds};
 use crate::net::listen_spec::ListenTls;

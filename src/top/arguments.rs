@@ -32,6 +32,12 @@ pub(super) struct Arguments {
     /// The authorities that the nodes' certificates come from, as PEM
     #[arg(long, value_name = "FILE", requires = "tls")]
     pub(super) ca: Option<PathBuf>,
+    /// Our own certificate with its chain, as PEM, for nodes that ask clients for one
+    #[arg(long, value_name = "FILE", requires = "tls", requires = "key")]
+    pub(super) cert: Option<PathBuf>,
+    /// Its key, as PEM
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(super) key: Option<PathBuf>,
     /// Print one table and end; so it is when standard output is no terminal
     #[arg(long)]
     pub(super) once: bool,

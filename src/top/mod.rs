@@ -79,12 +79,13 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     }
     let nodes: Vec<_> =
         arguments.node.iter().map(|word| Ok(Node::new(word, Address::parse(word)?))).collect::<Result<_, String>>()?;
+    let own = arguments.cert.as_deref().zip(arguments.key.as_deref());
     let live = !arguments.once && !arguments.json && is_screen();
     let interval = Duration::from_secs(arguments.interval);
     let terms = Arc::new(Terms {
         login: login(arguments)?,
         allow_plain: arguments.allow_plain,
-        tls: arguments.ca.as_deref().map(Client::new).transpose()?,
+        tls: arguments.ca.as_deref().map(|ca| Client::new(ca, own)).transpose()?,
         interval,
         interval_first: if live { interval.min(INTERVAL_FIRST_MAX) } else { interval },
     });

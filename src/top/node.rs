@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::address::Address;
 use super::sample::{Sample, shown};
-use crate::tls::Client;
+use crate::tls::{self, Client};
 
 /// The longest reply that is read, in bytes; a `stats slabs` of all classes is a tenth of it.
 const REPLY_BYTES_MAX: usize = 256 * 1024;
@@ -312,6 +312,7 @@ fn failed(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "no answer in time".to_owned(),
         io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        _ if tls::is_other_protocol(error) => "speaks no TLS; leave --tls away".to_owned(),
         _ => shown(error.to_string().as_bytes()),
     }
 }

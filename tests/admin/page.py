@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 
-SIZES = [("desktop", 1280, 800), ("phone", 390, 844)]
+SIZES = [("desktop", 1280, 800), ("tablet", 800, 1100), ("phone", 390, 844)]
 SCHEMES = ["light", "dark"]
 PATIENCE_SECS = 60
 
@@ -150,6 +150,9 @@ def check(browser, name, out):
     overflow = browser.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     if overflow > 0:
         sys.exit(f"{name}: {overflow} px wider than the window")
+    cut = browser.evaluate("[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText)")
+    if cut:
+        sys.exit(f"{name}: tables that do not fit: {cut}")
     small = browser.evaluate(
         "[...document.querySelectorAll('h1,h2,dt,dd,td,th,li,p,summary')].filter(e => e.offsetParent && "
         "parseFloat(getComputedStyle(e).fontSize) < 10).length")

@@ -130,14 +130,50 @@ pub enum ClusterSource {
     },
 }
 
+/// How the admin port is spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AdminTls {
+    /// In the clear.
+    #[default]
+    Off,
+    /// `tls:`: clients see the server's certificate and are asked for none.
+    Server,
+    /// `mtls:`: nobody comes in without a certificate that is verified.
+    Mutual,
+}
+
+impl AdminTls {
+    /// What an address of it begins with.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            AdminTls::Off => "",
+            AdminTls::Server => "tls:",
+            AdminTls::Mutual => "mtls:",
+        }
+    }
+
+    /// What `tls` lacks for it, as the end of a sentence that begins with the address.
+    pub fn lacks(self, tls: &TlsSettings) -> Option<&'static str> {
+        if self == AdminTls::Off {
+            None
+        } else if tls.chain_cert.is_none() {
+            Some("needs a certificate; give -o ssl_chain_cert=FILE,ssl_key=FILE")
+        } else if self == AdminTls::Mutual && tls.ca_cert.is_none() {
+            Some("needs authorities to verify clients by; give -o ssl_ca_cert=FILE")
+        } else {
+            None
+        }
+    }
+}
+
 /// Where the admin port is (`--admin`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AdminAddress {
     /// A TCP port; 0 = any free one.
-    Tcp(SocketAddr),
+    Tcp(SocketAddr, AdminTls),
     /// A Unix socket.
     Unix(PathBuf),
-    /// What the service manager opened and calls `larder-admin`.
+    /// What the service manager opened and calls `larder-admin`, `larder-admin-tls` or `larder-admin-mtls`.
     Passed,
 }
 

@@ -80,8 +80,8 @@ impl LruTuning {
 pub struct Doors {
     /// Who may connect.
     pub access: Access,
-    /// Certificates and keys; `None` without `-Z`.
-    pub tls: Option<Tls>,
+    /// Certificates and keys; `None` where nobody is served by TLS.
+    pub tls: Option<Arc<Tls>>,
     /// Who may log in; `None` where no login is asked for.
     pub authority: Option<Authority>,
 }
@@ -97,8 +97,8 @@ pub struct Shared {
     pub access: Access,
     /// How much one client address may take.
     pub limits: Limits,
-    /// Certificates and keys; `None` without `-Z`.
-    pub tls: Option<Tls>,
+    /// Certificates and keys; `None` where nobody is served by TLS: without `-Z` the admin port alone may be.
+    pub tls: Option<Arc<Tls>>,
     /// The list of nodes; `None` without `--cluster`.
     pub discovery: Option<Discovery>,
     /// The cache.

@@ -1,16 +1,16 @@
 //! One connection at the admin port: bytes in, answers out, and when it has to end.
 
-use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::Shutdown;
+use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-use socket2::Socket;
 use zeroize::Zeroizing;
 
 use super::request::{self, HEAD_BYTES_MAX, Head, Request};
 use super::response::Response;
+use super::wire::Wire;
 
-/// How long a request may take to arrive, from its first byte or from the beginning of the connection.
+/// How long a request may take to arrive, from its first byte or from the beginning of the connection: a TLS handshake
+/// and the first request have this time together.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// How long an answer may take to leave.
@@ -19,8 +19,8 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long a connection is kept without a request.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// How long what is still coming is thrown away after the last answer, which would get lost otherwise: closing a socket
-/// with unread bytes resets the connection.
+/// How long what is still coming is thrown away after the last answer, or after TLS has said why there is none, which
+/// would get lost otherwise: closing a socket with unread bytes resets the connection.
 const LINGER_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Whether a connection goes on.
@@ -42,10 +42,19 @@ enum Phase {
     Lingering,
 }
 
+/// What a client did to TLS.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum TlsFault {
+    /// Its handshake was never done, for this reason.
+    Handshake(String),
+    /// It sent what it had not encrypted.
+    Data(String),
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) socket: Socket,
+    pub(super) wire: Wire,
     phase: Phase,
     deadline: Instant,
     last_asked: Instant,
@@ -54,18 +63,21 @@ pub(super) struct Connection {
     output: Vec<u8>,
     /// How much of `output` has left.
     sent: usize,
+    /// What went wrong with TLS, until somebody takes it.
+    fault: Option<TlsFault>,
 }
 
 impl Connection {
-    pub(super) fn new(socket: Socket, now: Instant) -> Connection {
+    pub(super) fn new(wire: Wire, now: Instant) -> Connection {
         Connection {
-            socket,
+            wire,
             phase: Phase::Serving,
             deadline: now + REQUEST_TIME_MAX,
             last_asked: now,
             input: Zeroizing::new(Vec::with_capacity(HEAD_BYTES_MAX)),
             output: Vec::new(),
             sent: 0,
+            fault: None,
         }
     }
 
@@ -81,18 +93,60 @@ impl Connection {
 
     /// Whether it waits for room in the socket, and not for bytes.
     pub(super) fn is_sending(&self) -> bool {
-        self.sent < self.output.len()
+        self.phase != Phase::Lingering && (self.sent < self.output.len() || self.wire.has_unsent())
+    }
+
+    /// Whether it can go on although its socket has nothing new.
+    pub(super) fn has_more(&self) -> bool {
+        self.phase != Phase::Lingering && !self.is_sending() && self.wire.has_more()
+    }
+
+    /// What went wrong with TLS since this was asked last.
+    pub(super) fn take_fault(&mut self) -> Option<TlsFault> {
+        self.fault.take()
+    }
+
+    /// It is over whatever it waits for: its time is, or its place is wanted.
+    pub(super) fn give_up(&mut self) {
+        if self.phase != Phase::Lingering {
+            self.note_unopened("it took too long");
+        }
+    }
+
+    fn note_unopened(&mut self, why: impl ToString) {
+        if !self.wire.is_open() {
+            self.fault = Some(TlsFault::Handshake(why.to_string()));
+        }
     }
 
     /// Sends, reads once and answers what is there.
     pub(super) fn turn(&mut self, now: Instant, answer: impl Fn(&Request<'_>) -> Response) -> Turn {
         self.try_turn(now, answer).unwrap_or_else(|error| match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::Interrupted => Turn::Wait,
-            _ => Turn::Close,
+            // No socket says so: TLS was broken.
+            ErrorKind::InvalidData => self.part(&error, now),
+            _ => {
+                self.note_unopened(error);
+                Turn::Close
+            }
         })
     }
 
+    /// Lets the client read what TLS has told it.
+    fn part(&mut self, error: &io::Error, now: Instant) -> Turn {
+        let kind = if self.wire.is_open() { TlsFault::Data } else { TlsFault::Handshake };
+        self.fault = Some(kind(error.to_string()));
+        let told = self.wire.flush().and_then(|()| self.wire.shut());
+        self.phase = Phase::Lingering;
+        self.deadline = now + LINGER_TIME_MAX;
+        if told.is_ok() { Turn::Wait } else { Turn::Close }
+    }
+
     fn try_turn(&mut self, now: Instant, answer: impl Fn(&Request<'_>) -> Response) -> io::Result<Turn> {
+        if self.phase == Phase::Lingering {
+            return self.linger();
+        }
+        self.wire.open()?;
         let mut has_read = false;
         loop {
             self.send(now)?;
@@ -134,17 +188,18 @@ impl Connection {
             return Ok(());
         }
         while self.sent < self.output.len() {
-            match self.socket.write(&self.output[self.sent..])? {
+            match self.wire.write(&self.output[self.sent..])? {
                 0 => return Err(ErrorKind::WriteZero.into()),
                 bytes => self.sent += bytes,
             }
         }
+        self.wire.flush()?;
         self.output = Vec::new();
         self.sent = 0;
         if self.phase == Phase::Last {
             self.phase = Phase::Lingering;
             self.deadline = now + LINGER_TIME_MAX;
-            self.socket.shutdown(Shutdown::Write)?;
+            self.wire.end()?;
         } else {
             self.deadline = now + if self.input.is_empty() { IDLE_TIME_MAX } else { REQUEST_TIME_MAX };
         }
@@ -155,7 +210,7 @@ impl Connection {
     fn receive(&mut self, now: Instant) -> io::Result<bool> {
         let filled = self.input.len();
         self.input.resize(HEAD_BYTES_MAX, 0);
-        let outcome = self.socket.read(&mut self.input[filled..]);
+        let outcome = self.wire.read(&mut self.input[filled..]);
         let bytes = outcome.as_ref().map_or(0, |bytes| *bytes);
         self.input.truncate(filled + bytes);
         if filled == 0 && bytes > 0 {
@@ -165,10 +220,12 @@ impl Connection {
     }
 
     fn linger(&mut self) -> io::Result<Turn> {
-        let mut waste = [0; 4096];
-        match self.socket.read(&mut waste)? {
+        match self.wire.discard()? {
             0 => Ok(Turn::Close),
             _ => Ok(Turn::Wait),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::net::listen;
 use crate::net::unix_socket::{self, SocketFile};
-use crate::settings::{AdminAddress, Settings};
+use crate::settings::{AdminAddress, AdminTls, Settings};
 
 /// Connections that the kernel keeps waiting.
 const BACKLOG: i32 = 64;
@@ -19,6 +19,7 @@ const BACKLOG: i32 = 64;
 #[derive(Debug)]
 pub struct Door {
     listener: Listener,
+    tls: AdminTls,
 }
 
 #[derive(Debug)]
@@ -37,28 +38,28 @@ impl Door {
     /// # Errors
     /// When the address cannot be had; one line that says what to do.
     pub fn tcp(settings: &Settings) -> Result<Option<Door>, String> {
-        let Some(AdminAddress::Tcp(address)) = settings.admin else { return Ok(None) };
-        let bound = TcpListener::bind(address).and_then(Door::on);
+        let Some(AdminAddress::Tcp(address, tls)) = settings.admin else { return Ok(None) };
+        let bound = TcpListener::bind(address).and_then(|socket| Door::on(socket, tls));
         bound.map(Some).map_err(|error| format!("cannot listen on admin={address}: {error}; give --admin another one"))
     }
 
-    /// A TCP socket that listens and was passed to this process.
+    /// A TCP socket that listens and was passed to this process, to be served so.
     ///
     /// # Errors
     /// When it is none.
-    pub fn passed(socket: OwnedFd) -> io::Result<Door> {
+    pub fn passed(socket: OwnedFd, tls: AdminTls) -> io::Result<Door> {
         let socket = Socket::from(socket);
         let is_network = [Domain::IPV4, Domain::IPV6].contains(&socket.domain()?);
         if !is_network || socket.r#type()? != Type::STREAM || !socket.is_listener()? {
             return Err(io::Error::other("what was passed is no TCP socket that listens; with Accept=no"));
         }
-        Door::on(TcpListener::from(socket))
+        Door::on(TcpListener::from(socket), tls)
     }
 
-    fn on(socket: TcpListener) -> io::Result<Door> {
+    fn on(socket: TcpListener, tls: AdminTls) -> io::Result<Door> {
         socket.set_nonblocking(true)?;
         let bound = socket.local_addr()?;
-        Ok(Door { listener: Listener::Tcp(socket, bound) })
+        Ok(Door { listener: Listener::Tcp(socket, bound), tls })
     }
 
     /// The Unix socket that `settings` ask for, if they do, with the permissions of `-a`.
@@ -71,7 +72,7 @@ impl Door {
         let (listener, file) =
             unix_socket::bind(path, settings.unix_mask, None, BACKLOG).map_err(|error| refused(&error))?;
         let listener = UnixListener::from(OwnedFd::from(listener));
-        Ok(Some(Door { listener: Listener::Unix { _name: file, socket: listener } }))
+        Ok(Some(Door { listener: Listener::Unix { _name: file, socket: listener }, tls: AdminTls::Off }))
     }
 
     /// The address, unless it is a Unix socket.
@@ -80,6 +81,11 @@ impl Door {
             Listener::Tcp(_, address) => Some(*address),
             Listener::Unix { .. } => None,
         }
+    }
+
+    /// How it is spoken to.
+    pub fn tls(&self) -> AdminTls {
+        self.tls
     }
 
     /// Whether other machines may reach it.
@@ -117,7 +123,7 @@ impl AsFd for Door {
 impl fmt::Display for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.listener {
-            Listener::Tcp(_, address) => write!(f, "{address}"),
+            Listener::Tcp(_, address) => write!(f, "{}{address}", self.tls.prefix()),
             Listener::Unix { .. } => f.write_str("unix"),
         }
     }

@@ -14,6 +14,7 @@ mod routes;
 mod serve;
 mod snapshot;
 mod token;
+mod wire;
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -31,7 +32,10 @@ use parking_lot::Mutex;
 
 use crate::net::mailbox::Mailbox;
 use crate::net::pulse::Pulse;
+use crate::settings::AdminTls;
 use crate::shared::Shared;
+use crate::tls::{ClientCertificates, Tls};
+use serve::Entry;
 use snapshot::Snapshots;
 
 /// How long a worker may not turn before the server counts as ill.
@@ -54,8 +58,9 @@ struct State {
     is_stopping: AtomicBool,
     /// What a request for data has to show.
     token: Option<Token>,
-    /// Whether requests come by TCP, where a browser may be made to send them.
-    is_tcp: bool,
+    /// Whether requests come by TCP in the clear, where a browser may be made to send them for another site's name. TLS
+    /// shows a certificate, which is not good for that name.
+    is_plain_tcp: bool,
 }
 
 /// The server that is told of.
@@ -67,18 +72,27 @@ struct Site {
 }
 
 impl Admin {
-    /// Serves at `door`, with data only for those who know `token`, if there is one.
+    /// Serves at `door`, by `tls` if it is such a door, with data only for those who know `token`, if there is one.
     ///
     /// # Errors
-    /// When the thread or what wakes it cannot be made.
-    pub fn start(door: Door, token: Option<Token>) -> io::Result<Admin> {
-        let is_tcp = door.tcp_address().is_some();
-        let state = Arc::new(State { site: OnceLock::new(), is_stopping: AtomicBool::new(false), token, is_tcp });
+    /// When the thread or what wakes it cannot be made; when the door needs TLS and there is none.
+    pub fn start(door: Door, tls: Option<&Arc<Tls>>, token: Option<Token>) -> io::Result<Admin> {
+        let secure = |clients| match tls {
+            Some(tls) => Ok(Entry::Secure(Arc::clone(tls), clients)),
+            None => Err(io::Error::other("no certificate was read")),
+        };
+        let entry = match door.tls() {
+            AdminTls::Off => Entry::Plain,
+            AdminTls::Server => secure(ClientCertificates::Ignored)?,
+            AdminTls::Mutual => secure(ClientCertificates::Demanded)?,
+        };
+        let is_plain_tcp = door.tcp_address().is_some() && door.tls() == AdminTls::Off;
+        let state = Arc::new(State { site: OnceLock::new(), is_stopping: AtomicBool::new(false), token, is_plain_tcp });
         let (wake, woken) = UnixStream::pair()?;
         let of_thread = Arc::clone(&state);
         let thread = std::thread::Builder::new()
             .name("admin".to_owned())
-            .spawn(move || serve::Server::new(door, woken, of_thread).run())?;
+            .spawn(move || serve::Server::new(door, entry, woken, of_thread).run())?;
         Ok(Admin { state, wake, thread })
     }
 

@@ -23,7 +23,8 @@ pub(super) fn answer(request: &Request<'_>, state: &State, now: Instant) -> Resp
                 Response::data("text/plain; version=0.0.4; charset=utf-8", text.into_bytes())
             }
             (None, Some(site)) => {
-                // As for `stats hotkeys`: not with `-X`, and only to whom the server would tell them.
+                // As for `stats hotkeys`: not with `-X`, and only to whom the server would tell them. A certificate is
+                // what any application may have that uses the cache.
                 let may_ask = state.token.is_some() || site.shared.authority.is_none();
                 let shows_keys = may_ask && site.shared.settings.dumping;
                 let snapshot = site.snapshots.take(&site.shared, now);
@@ -54,13 +55,14 @@ fn readiness(site: Option<&Site>, state: &State) -> Response {
 
 /// Why this request gets no data, if so.
 ///
-/// Without a token whoever comes from this machine may read. A browser on it does too, for any site that gives its own
-/// name the address of this machine (DNS rebinding); so the name that was asked for has to be that of the machine.
+/// Without a token whoever comes from this machine may read, or has shown a certificate in the handshake. A browser on
+/// this machine does too, for any site that gives its own name the address of this machine (DNS rebinding); so the name
+/// that was asked for has to be that of the machine, where no certificate of ours has to be good for it.
 fn guard(request: &Request<'_>, state: &State) -> Option<Response> {
     match &state.token {
         Some(token) if request.authorization.is_some_and(|shown| token.is_shown_by(shown)) => None,
         Some(_) => Some(Response::of(Status::Unauthorized)),
-        None if !state.is_tcp || request.host.is_none_or(is_this_machine) => None,
+        None if !state.is_plain_tcp || request.host.is_none_or(is_this_machine) => None,
         None => Some(Response::of(Status::Misdirected)),
     }
 }

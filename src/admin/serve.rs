@@ -4,22 +4,38 @@ use std::io::ErrorKind;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::connection::{Connection, Turn};
+use super::connection::{Connection, TlsFault, Turn};
 use super::door::Door;
+use super::wire::Wire;
 use super::{State, routes};
 use crate::net::complaints::Complaints;
 use crate::settings::ADMIN_CONNECTIONS_MAX;
+use crate::sys::priority;
+use crate::tls::{ClientCertificates, Tls};
 
 /// How long the door stays shut when there is no descriptor for a connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How much the thread gives way to the workers where it does handshakes, each of which costs a hundred requests.
+const GIVE_WAY_STEPS: u8 = 5;
+
+/// What connections are made of that come in.
+pub(super) enum Entry {
+    /// Their sockets.
+    Plain,
+    /// Sockets and TLS, for which clients have to show this.
+    Secure(Arc<Tls>, ClientCertificates),
+}
+
 /// The state of the thread.
 pub(super) struct Server {
     door: Door,
+    entry: Entry,
     /// Ends when the thread shall.
     woken: UnixStream,
     state: Arc<State>,
@@ -30,14 +46,21 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(door: Door, woken: UnixStream, state: Arc<State>) -> Server {
-        Server { door, woken, state, connections: Vec::new(), shut_until: None, complaints: Complaints::default() }
+    pub(super) fn new(door: Door, entry: Entry, woken: UnixStream, state: Arc<State>) -> Server {
+        let (connections, complaints) = Default::default();
+        Server { door, entry, woken, state, connections, shut_until: None, complaints }
     }
 
     pub(super) fn run(mut self) {
+        if matches!(self.entry, Entry::Secure(..)) {
+            priority::give_way(GIVE_WAY_STEPS);
+        }
         loop {
             let now = Instant::now();
-            self.connections.retain(|connection| connection.deadline() > now);
+            for mut overdue in self.connections.extract_if(.., |connection| connection.deadline() <= now) {
+                overdue.give_up();
+                note_fault(&mut overdue, &self.entry, &mut self.complaints);
+            }
             self.shut_until = self.shut_until.filter(|until| *until > now);
             let Ok(ready) = self.wait(now) else {
                 log::error!("the admin port cannot wait for its sockets and closes");
@@ -52,7 +75,12 @@ impl Server {
             self.connections.retain_mut(|connection| {
                 let is_ready = ready.next().copied().unwrap_or_default();
                 let state = &self.state;
-                !is_ready || connection.turn(now, |request| routes::answer(request, state, now)) == Turn::Wait
+                if !is_ready {
+                    return true;
+                }
+                let turn = connection.turn(now, |request| routes::answer(request, state, now));
+                note_fault(connection, &self.entry, &mut self.complaints);
+                turn == Turn::Wait
             });
             if *door {
                 self.accept(now);
@@ -62,7 +90,9 @@ impl Server {
 
     /// Which of these can go on: the end, the door, the connections in their order.
     fn wait(&self, now: Instant) -> rustix::io::Result<Vec<bool>> {
-        let deadlines = self.connections.iter().map(Connection::deadline).chain(self.shut_until);
+        // Decrypted bytes are not seen at the socket.
+        let at_once = self.connections.iter().any(Connection::has_more).then_some(now);
+        let deadlines = self.connections.iter().map(Connection::deadline).chain(self.shut_until).chain(at_once);
         let timeout = deadlines.min().map(|deadline| {
             // Rounded up, so that it is over when the call returns.
             let left = deadline.saturating_duration_since(now) + Duration::from_millis(1);
@@ -74,13 +104,14 @@ impl Server {
         let mut fds = vec![interest(self.woken.as_fd(), PollFlags::IN), interest(door, at_door)];
         for connection in &self.connections {
             let flags = if connection.is_sending() { PollFlags::OUT } else { PollFlags::IN };
-            fds.push(interest(connection.socket.as_fd(), flags));
+            fds.push(interest(connection.wire.as_fd(), flags));
         }
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error),
         }
-        Ok(fds.iter().map(|fd| !fd.revents().is_empty()).collect())
+        let has_more = [false; 2].into_iter().chain(self.connections.iter().map(Connection::has_more));
+        Ok(fds.iter().zip(has_more).map(|(fd, has_more)| has_more || !fd.revents().is_empty()).collect())
     }
 
     /// Takes one connection; if there are more, the next wait says so. When there are too many, the one whose last request
@@ -92,9 +123,20 @@ impl Server {
                     && let Some(oldest) =
                         (0..self.connections.len()).min_by_key(|&place| self.connections[place].last_asked())
                 {
-                    self.connections.swap_remove(oldest);
+                    let mut oldest = self.connections.swap_remove(oldest);
+                    oldest.give_up();
+                    note_fault(&mut oldest, &self.entry, &mut self.complaints);
                 }
-                self.connections.push(Connection::new(socket, now));
+                let wire = match &self.entry {
+                    Entry::Plain => Ok(Wire::plain(socket)),
+                    Entry::Secure(tls, clients) => {
+                        tls.accept_admin(*clients).map(|channel| Wire::secure(socket, channel))
+                    }
+                };
+                match wire {
+                    Ok(wire) => self.connections.push(Connection::new(wire, now)),
+                    Err(error) => self.complaints.warn(&format!("the admin port cannot begin with TLS: {error}")),
+                }
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted) => {}
             Err(error) => {
@@ -103,4 +145,16 @@ impl Server {
             }
         }
     }
+}
+
+/// Counts and logs what has gone wrong with a connection's TLS.
+fn note_fault(connection: &mut Connection, entry: &Entry, complaints: &mut Complaints) {
+    let (Entry::Secure(tls, _), Some(fault)) = (entry, connection.take_fault()) else { return };
+    let (count, what, why) = match fault {
+        TlsFault::Handshake(why) => (&tls.counters.handshake_errors, "TLS handshake", why),
+        TlsFault::Data(why) => (&tls.counters.proto_errors, "TLS", why),
+    };
+    count.fetch_add(1, Ordering::Relaxed);
+    let address = connection.wire.peer().map(|address| format!(" address={address}")).unwrap_or_default();
+    complaints.warn(&format!("{what} failed at the admin port{address}: {why}"));
 }

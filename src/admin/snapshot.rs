@@ -93,7 +93,7 @@ impl Snapshot {
                 refused_conn_limit: shared.connections.rejected.load(Relaxed),
                 refused_per_address: shared.connections.rejected_per_address.load(Relaxed),
                 idle_kicks: shared.counters.iter().map(|counters| counters.idle_kicks.value()).sum(),
-                uses_tls: shared.tls.is_some(),
+                uses_tls: shared.settings.tls.enabled,
                 asks_for_logins: shared.authority.is_some(),
             },
         }

@@ -108,14 +108,16 @@ pub(super) static FLAGS: &[Row] = &[
         Network,
         "serve metrics for Prometheus, health and a page with charts over HTTP here: an address of this machine with a \
          port, such as 127.0.0.1:9150, the path of a Unix socket, which has the permissions of -a, or \"passed\" for the \
-         socket that systemd passes as larder-admin",
+         socket that systemd passes as larder-admin, larder-admin-tls or larder-admin-mtls. tls: before an address is \
+         HTTPS with the certificate of -o ssl_chain_cert, with -Z or without; mtls: is that for clients with a \
+         certificate of -o ssl_ca_cert alone, and may be any address",
     )
     .value("addr", "", |draft, word| admin::address(word).map(|address| draft.settings.admin = Some(address))),
     Row::long(
         "admin-token-file",
         Network,
-        "whoever asks the admin port for data has to show the bearer token in this file. With it --admin may be any \
-         address",
+        "whoever asks the admin port for data has to show the bearer token in this file, with mtls: a certificate as \
+         well. With it --admin may be any address",
     )
     .value("file", "", |draft, word| word.path().map(|path| draft.settings.admin_token_file = Some(path))),
     Row::long(
@@ -411,7 +413,7 @@ mod tests {
     use super::*;
     use crate::cli::row::{Effect, Name, Takes};
     use crate::cli::{parse, read, words};
-    use crate::settings::{AdminAddress, ClusterSource, LogFormat, Settings};
+    use crate::settings::{AdminAddress, AdminTls, ClusterSource, LogFormat, Settings};
 
     #[test]
     fn every_flag_of_memcached_is_here_once() {
@@ -468,11 +470,11 @@ mod tests {
             ("--max-connections-per-address 2147483647", |s| s.max_connections_per_address = i32::MAX as u32),
             ("--max-connection-rate 1000000", |s| s.max_connection_rate = 1_000_000),
             ("--admin 127.0.0.1:9150", |s| {
-                s.admin = Some(AdminAddress::Tcp("127.0.0.1:9150".parse().unwrap()));
+                s.admin = Some(AdminAddress::Tcp("127.0.0.1:9150".parse().unwrap(), AdminTls::Off));
             }),
             ("--admin /a/b", |s| s.admin = Some(AdminAddress::Unix(PathBuf::from("/a/b")))),
             ("--admin-token-file f --admin [::]:0", |s| {
-                s.admin = Some(AdminAddress::Tcp("[::]:0".parse().unwrap()));
+                s.admin = Some(AdminAddress::Tcp("[::]:0".parse().unwrap(), AdminTls::Off));
                 s.admin_token_file = Some(PathBuf::from("f"));
             }),
             ("--cluster ./dns:a:1", |s| s.cluster = Some(ClusterSource::File(PathBuf::from("./dns:a:1")))),

@@ -8,7 +8,7 @@ use super::word::size;
 use crate::exit_status;
 use crate::net::listen::is_exposed;
 use crate::net::listen_spec::ListenTls;
-use crate::settings::{AdminAddress, ClusterSource, ProtocolChoice, Settings};
+use crate::settings::{AdminAddress, AdminTls, ClusterSource, ProtocolChoice, Settings};
 
 /// Lets flags that were given decide about others that were not.
 pub(super) fn settle(draft: &mut Draft) {
@@ -79,6 +79,7 @@ const RULES: &[Rule] = &[
     unix_flags_have_a_unix_socket,
     memory_is_left_in_one_place,
     admin_is_near_or_locked,
+    admin_tls_has_certificates,
     discovery_has_a_source,
     tls_has_a_port,
     tls_has_a_certificate,
@@ -185,16 +186,27 @@ fn admin_is_near_or_locked(draft: &Draft) -> Result<(), String> {
         "--admin-token-file guards the admin port, and there is none; give --admin".to_owned()
     })?;
     match admin {
-        Some(AdminAddress::Tcp(address)) => allow(!is_exposed(address) || admin_token_file.is_some(), || {
-            format!(
-                "--admin {address} is open to a network; give --admin-token-file, or an address of this machine \
-                     such as 127.0.0.1:{}",
-                address.port()
-            )
-        }),
+        Some(AdminAddress::Tcp(address, tls)) => {
+            let is_locked = admin_token_file.is_some() || *tls == AdminTls::Mutual;
+            allow(!is_exposed(address) || is_locked, || {
+                format!(
+                    "--admin {}{address} is open to a network; give --admin-token-file, --admin mtls:{address}, or an \
+                     address of this machine such as 127.0.0.1:{}",
+                    tls.prefix(),
+                    address.port()
+                )
+            })
+        }
         // Where a passed one is shows at the start.
         Some(AdminAddress::Unix(_) | AdminAddress::Passed) | None => Ok(()),
     }
+}
+
+fn admin_tls_has_certificates(draft: &Draft) -> Result<(), String> {
+    // What is passed shows at the start.
+    let Some(AdminAddress::Tcp(address, tls)) = &draft.settings.admin else { return Ok(()) };
+    let lacks = tls.lacks(&draft.settings.tls);
+    lacks.map_or(Ok(()), |lacks| Err(format!("--admin {}{address} {lacks}", tls.prefix())))
 }
 
 fn discovery_has_a_source(draft: &Draft) -> Result<(), String> {
@@ -319,6 +331,10 @@ mod tests {
             "--admin [::1]:1",
             "--admin /f --admin-token-file f",
             "--admin 0.0.0.0:1 --admin-token-file f",
+            "--admin tls:127.0.0.1:1 -o ssl_chain_cert=c",
+            "--admin tls:0.0.0.0:1 --admin-token-file f -o ssl_chain_cert=c",
+            "--admin mtls:0.0.0.0:1 -o ssl_chain_cert=c,ssl_ca_cert=a -p 0 -s f",
+            "--admin mtls:0.0.0.0:1 --admin-token-file f -Z -o ssl_chain_cert=c,ssl_ca_cert=a",
             "-Y f -l proto[ascii]:a",
             "-S --users f",
             "--users f --sasl-mechanisms PLAIN -B ascii",
@@ -370,6 +386,12 @@ mod tests {
             ("--admin 0.0.0.0:9150", "--admin 0.0.0.0:9150 is open to a network"),
             ("--admin [::]:1", "--admin [::]:1 is open to a network"),
             ("--admin-token-file f", "--admin-token-file guards the admin port"),
+            ("--admin tls:0.0.0.0:1 -o ssl_chain_cert=c", "--admin tls:0.0.0.0:1 is open to a network"),
+            ("--admin tls:[::1]:1", "--admin tls:[::1]:1 needs a certificate; give -o ssl_chain_cert=FILE"),
+            ("--admin tls:[::1]:1 -o ssl_ca_cert=a", "--admin tls:[::1]:1 needs a certificate"),
+            ("--admin mtls:[::]:1 -o ssl_ca_cert=a", "--admin mtls:[::]:1 needs a certificate"),
+            ("--admin mtls:[::]:1 -o ssl_chain_cert=c", "--admin mtls:[::]:1 needs authorities"),
+            ("--admin mtls:[::]:1 -o ssl_chain_cert=c --admin-token-file f", "--admin mtls:[::]:1 needs authorities"),
         ] {
             let exit = read(words(line)).err().unwrap_or_else(|| panic!("{line}: allowed"));
             assert_eq!(exit.status, 64, "{line}");

@@ -51,7 +51,7 @@ impl Acceptor {
             register(listener, Token(index), poll.registry())?;
         }
         let stop = Arc::new(AtomicBool::new(false));
-        let has_lobby = shared.tls.is_some() || !shared.settings.proxy_protocol_from.is_empty();
+        let has_lobby = shared.settings.tls.enabled || !shared.settings.proxy_protocol_from.is_empty();
         let lobby = if has_lobby { Some(Lobby::start(&shared)?) } else { None };
         let dealer =
             Dealer { workers, next: 0, lobby, shared, gate: Gate::default(), complaints: Complaints::default() };

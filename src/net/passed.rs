@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `larder`, or none | an entry of `-l` without a prefix: TLS when `-Z` is given, plain without it. Unix sockets are plain always; UDP sockets have this name, too |
 //! | `larder-notls` `larder-tls` `larder-btls` `larder-mtls` | TCP as with that prefix of `-l`; `tls` is TLS with client certificates as `-o ssl_verify_mode` says |
-//! | `larder-admin` | the admin port, which is not served here |
+//! | `larder-admin` `larder-admin-tls` `larder-admin-mtls` | the admin port, which is not served here |
 //!
 //! `.socket` at the end of a name is passed over: without `FileDescriptorName=` systemd gives the name of the unit.
 
@@ -21,7 +21,7 @@ use socket2::{Domain, Socket, Type};
 use super::bind::{BindError, tune_listener, tune_udp};
 use super::listen::{ListenSocket, Listener, UdpListener};
 use super::listen_spec::ListenTls;
-use crate::settings::Settings;
+use crate::settings::{AdminTls, Settings};
 use crate::sys::inherited::Inherited;
 
 /// Makes listeners of passed sockets.
@@ -66,7 +66,7 @@ fn kind(name: &str, has_tls: bool) -> Result<Option<ListenTls>, Fault> {
         "larder-tls" => ListenTls::Default,
         "larder-btls" => ListenTls::Server,
         "larder-mtls" => ListenTls::Mutual,
-        ADMIN_NAME => {
+        _ if ADMIN_NAMES.iter().any(|(admin, _)| *admin == name) => {
             return Err(fault(
                 "there is one admin port, and it was passed already",
                 "give others another FileDescriptorName=",
@@ -123,8 +123,9 @@ fn serve(socket: Socket, kind: Option<ListenTls>, settings: &Settings) -> Result
 
 const PLAIN_NAME: &str = "larder";
 
-/// What the socket of the admin port is called.
-pub const ADMIN_NAME: &str = "larder-admin";
+/// What the socket of the admin port is called, and how it is spoken to then.
+pub const ADMIN_NAMES: [(&str, AdminTls); 3] =
+    [("larder-admin", AdminTls::Off), ("larder-admin-tls", AdminTls::Server), ("larder-admin-mtls", AdminTls::Mutual)];
 
 #[cfg(test)]
 mod tests {
@@ -208,7 +209,7 @@ mod tests {
         for fd in fds {
             assert!(one(fd, None, &settings).unwrap_err().contains("Accept=no"));
         }
-        for name in ["larder-mtsl", "larder-admin", "unknown", "", "a\nb"] {
+        for name in ["larder-mtsl", "larder-admin", "larder-admin-mtls", "unknown", "", "a\nb"] {
             let message = one(tcp(), Some(name), &settings).unwrap_err();
             assert!(message.contains("FileDescriptorName=") && !message.contains('\n'), "{message}");
         }

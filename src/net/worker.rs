@@ -169,7 +169,7 @@ impl Loop {
             watchers,
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
             filled: 0,
-            scratch: vec![0; if shared.tls.is_some() { READ_BYTES } else { 0 }].into_boxed_slice(),
+            scratch: vec![0; if shared.settings.tls.enabled { READ_BYTES } else { 0 }].into_boxed_slice(),
             outbox: Outbox::default(),
             kept: Kept::new(Arc::clone(&shared)),
             complaints: Complaints::default(),

@@ -2,38 +2,47 @@
 
 use std::fmt;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use super::Failure;
 use crate::admin::{Admin, Door, Token};
 use crate::exit_status;
-use crate::net::passed::ADMIN_NAME;
-use crate::settings::{AdminAddress, Settings};
+use crate::net::passed::ADMIN_NAMES;
+use crate::settings::{AdminAddress, AdminTls, Settings};
 use crate::sys::inherited::Inherited;
+use crate::tls::Tls;
 
-/// Its socket out of those that were `passed`; the rest are for clients.
-pub(super) fn take_passed(passed: &mut Vec<Inherited>) -> Option<OwnedFd> {
-    let at = passed.iter().position(|inherited| inherited.base_name() == Some(ADMIN_NAME))?;
-    Some(passed.remove(at).fd)
+/// Its socket out of those that were `passed`, and how it is to be served; the rest are for clients.
+pub(super) fn take_passed(passed: &mut Vec<Inherited>) -> Option<(OwnedFd, AdminTls)> {
+    let kind = |inherited: &Inherited| {
+        let name = inherited.base_name()?;
+        ADMIN_NAMES.into_iter().find(|(admin, _)| *admin == name).map(|(_, tls)| tls)
+    };
+    let (at, tls) = passed.iter().enumerate().find_map(|(at, inherited)| Some((at, kind(inherited)?)))?;
+    Some((passed.remove(at).fd, tls))
 }
 
 /// Its TCP port, while ports below 1024 can be had.
-pub(super) fn bind_tcp(settings: &Settings, passed: Option<OwnedFd>) -> Result<Option<Door>, Failure> {
+pub(super) fn bind_tcp(settings: &Settings, passed: Option<(OwnedFd, AdminTls)>) -> Result<Option<Door>, Failure> {
     let refused = |why: &dyn fmt::Display| Failure::new(exit_status::OS_ERROR, format_args!("--admin: {why}"));
     match (&settings.admin, passed) {
-        (Some(AdminAddress::Passed), Some(socket)) => {
-            let door = Door::passed(socket).map_err(|error| refused(&error))?;
-            if door.is_on_network() && settings.admin_token_file.is_none() {
-                let why = format!(
-                    "the passed {door} is open to a network; give --admin-token-file, or an address of this machine"
-                );
-                return Err(refused(&why));
+        (Some(AdminAddress::Passed), Some((socket, tls))) => {
+            let door = Door::passed(socket, tls).map_err(|error| refused(&error))?;
+            if door.is_on_network() && settings.admin_token_file.is_none() && tls != AdminTls::Mutual {
+                return Err(refused(&format_args!(
+                    "the passed {door} is open to a network; give --admin-token-file, name it larder-admin-mtls, or \
+                     take an address of this machine"
+                )));
             }
-            Ok(Some(door))
+            match tls.lacks(&settings.tls) {
+                Some(lacks) => Err(refused(&format_args!("the passed {door} {lacks}"))),
+                None => Ok(Some(door)),
+            }
         }
         (Some(AdminAddress::Passed), None) => {
-            Err(refused(&format_args!("no socket was passed as {ADMIN_NAME}; set FileDescriptorName=")))
+            Err(refused(&"no socket was passed as larder-admin; set FileDescriptorName="))
         }
-        (_, Some(_)) => Err(refused(&format_args!("a socket was passed as {ADMIN_NAME}; give --admin passed"))),
+        (_, Some(_)) => Err(refused(&"a socket was passed as larder-admin; give --admin passed")),
         (_, None) => Door::tcp(settings).map_err(|error| Failure::new(exit_status::OS_ERROR, error)),
     }
 }
@@ -44,15 +53,15 @@ pub(super) fn bind_unix(settings: &Settings) -> Result<Option<Door>, Failure> {
 }
 
 /// Its thread, which tells of no server yet.
-pub(super) fn start(door: Option<Door>, settings: &Settings) -> Result<Option<Admin>, Failure> {
+pub(super) fn start(door: Option<Door>, tls: Option<&Arc<Tls>>, settings: &Settings) -> Result<Option<Admin>, Failure> {
     let Some(door) = door else { return Ok(None) };
     let read = settings.admin_token_file.as_deref().map(Token::read).transpose();
     let token = read.map_err(|error| Failure::new(exit_status::FAILURE, error))?;
-    if door.is_on_network() {
-        log::warn!("admin={door}: token and numbers cross the network in the clear; put a proxy with TLS before it");
+    if door.is_on_network() && door.tls() == AdminTls::Off {
+        log::warn!("admin={door}: token and numbers cross the network in the clear; give --admin tls:{door}");
     }
     log::info!("serving admin={door}");
-    Admin::start(door, token)
+    Admin::start(door, tls, token)
         .map(Some)
         .map_err(|error| Failure::new(exit_status::FAILURE, format_args!("cannot start the admin thread: {error}")))
 }

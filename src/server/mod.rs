@@ -45,7 +45,7 @@ use crate::net::passed;
 use crate::net::port_file;
 use crate::net::udp;
 use crate::net::unix_socket::{self, SocketFile};
-use crate::settings::{Settings, TlsSettings};
+use crate::settings::{AdminTls, Settings, TlsSettings};
 use crate::shared::{Doors, Shared};
 use crate::sys::daemon::{self, Daemon, Keep};
 use crate::sys::huge_pages;
@@ -129,7 +129,8 @@ fn start(settings: Settings) -> Result<Running, Failure> {
     if authority.is_some() && !udp_listeners.is_empty() {
         return Err(Failure::new(exit_status::USAGE, "logins do not go with UDP; pass no UDP socket"));
     }
-    let tls = tls(&settings, &listeners, &udp_listeners)?;
+    let admin_tls = admin_door.as_ref().map(Door::tls).unwrap_or_default();
+    let tls = tls(&settings, &listeners, &udp_listeners, admin_tls)?;
     if authority.is_some() || tls.is_some() || settings.admin_token_file.is_some() {
         privileges::hide_memory(&settings);
     }
@@ -140,7 +141,7 @@ fn start(settings: Settings) -> Result<Running, Failure> {
 
     let summary = summary(&listeners, &udp_listeners, &settings, authority.is_some());
     let admin_address = admin_door.as_ref().and_then(Door::tcp_address);
-    let admin = admin::start(admin_door, &settings)?;
+    let admin = admin::start(admin_door, tls.as_ref(), &settings)?;
     let tcp_addresses: Vec<_> = listeners.iter().filter_map(Listener::tcp_address).collect();
     let udp_addresses: Vec<_> = udp_listeners.iter().map(|listener| listener.address).collect();
     let doors = Doors { access, tls, authority };
@@ -246,12 +247,17 @@ fn access(settings: &Settings) -> Result<Access, Failure> {
 }
 
 /// Certificates and keys, as the user served as can read them: they will be read again.
-fn tls(settings: &Settings, listeners: &[Listener], udp: &[UdpListener]) -> Result<Option<Tls>, Failure> {
-    if !settings.tls.enabled {
+fn tls(
+    settings: &Settings,
+    listeners: &[Listener],
+    udp: &[UdpListener],
+    admin: AdminTls,
+) -> Result<Option<Arc<Tls>>, Failure> {
+    if !settings.tls.enabled && admin == AdminTls::Off {
         return Ok(None);
     }
     let refused = |why: &dyn fmt::Display| Failure::new(exit_status::USAGE, why);
-    if udp.iter().any(|listener| listen::is_exposed(&listener.address)) {
+    if settings.tls.enabled && udp.iter().any(|listener| listen::is_exposed(&listener.address)) {
         return Err(refused(&"-Z: UDP would be in the clear on a network; take -U away or serve this machine only"));
     }
     if settings.tls.ca_cert.is_none() && listeners.iter().any(|listener| listener.tls == Some(ListenTls::Mutual)) {
@@ -265,7 +271,7 @@ fn tls(settings: &Settings, listeners: &[Listener], udp: &[UdpListener]) -> Resu
         ca_cert: absolute(&settings.tls.ca_cert),
         ..settings.tls.clone()
     };
-    Tls::start(files).map(Some).map_err(|error| refused(&error))
+    Tls::start(files).map(|tls| Some(Arc::new(tls))).map_err(|error| refused(&error))
 }
 
 fn bind_network(settings: &Settings) -> Result<(Vec<Listener>, Vec<UdpListener>), Failure> {

@@ -28,7 +28,7 @@ pub(super) fn configs(settings: &TlsSettings) -> Result<Configs, LoadError> {
     let (chain_path, chain) = chain(settings)?;
     let (key_path, key) = key(settings)?;
     let roots = authorities(settings)?;
-    let config = |clients: ClientCertificates| {
+    let build = |clients: ClientCertificates| {
         let verifier = verifier(clients, &roots, &provider)
             .map_err(|fault| fault.of(Kind::ClientAuthorities, settings.ca_cert.as_deref().unwrap_or(Path::new(""))))?;
         let built = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -39,6 +39,10 @@ pub(super) fn configs(settings: &TlsSettings) -> Result<Configs, LoadError> {
         // Sessions live in what clients are given (RFC 5077, RFC 8446 section 4.6.1) and cost no memory here.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
+        Ok(config)
+    };
+    let of_clients = |clients| {
+        let mut config = build(clients)?;
         if settings.session_cache {
             config.ticketer = ring::Ticketer::new()
                 .map_err(|error| Fault::whole(error.to_string()).of(Kind::ChainCert, chain_path))?;
@@ -46,12 +50,22 @@ pub(super) fn configs(settings: &TlsSettings) -> Result<Configs, LoadError> {
         }
         Ok(Arc::new(config))
     };
+    let of_admin = |clients| {
+        let mut config = build(clients)?;
+        config.alpn_protocols = vec![ADMIN_PROTOCOL.to_vec()];
+        Ok(Arc::new(config))
+    };
     Ok(Configs {
-        ignored: config(ClientCertificates::Ignored)?,
-        asked: config(ClientCertificates::Asked)?,
-        demanded: config(ClientCertificates::Demanded)?,
+        ignored: of_clients(ClientCertificates::Ignored)?,
+        asked: of_clients(ClientCertificates::Asked)?,
+        demanded: of_clients(ClientCertificates::Demanded)?,
+        admin_ignored: of_admin(ClientCertificates::Ignored)?,
+        admin_demanded: of_admin(ClientCertificates::Demanded)?,
     })
 }
+
+/// What the admin port speaks (RFC 7301). A client that names others alone, such as HTTP/2, is told so in its handshake.
+const ADMIN_PROTOCOL: &[u8] = b"http/1.1";
 
 /// Tickets for sessions of TLS 1.3 that a client gets, each of which is good for one further connection.
 const TICKETS: usize = 2;
@@ -63,7 +77,7 @@ fn versions(settings: &TlsSettings) -> &'static [&'static SupportedProtocolVersi
 
 /// What an option that must be there names.
 fn path_of(kind: Kind, path: Option<&Path>) -> Result<&Path, LoadError> {
-    path.ok_or_else(|| Fault::whole("-Z needs this option; give a file").of(kind, Path::new("")))
+    path.ok_or_else(|| Fault::whole("TLS needs this option; give a file").of(kind, Path::new("")))
 }
 
 fn chain(settings: &TlsSettings) -> Result<(&Path, Vec<CertificateDer<'static>>), LoadError> {

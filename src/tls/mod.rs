@@ -51,12 +51,15 @@ impl ClientCertificates {
 }
 
 /// One configuration for each of [`ClientCertificates`]. They share no session: one that began where no certificate was
-/// asked for must not go on where one is demanded.
+/// asked for must not go on where one is demanded. Those of the admin port resume none at all: a certificate would open
+/// it for as long as a session lives, which may be longer than the certificate.
 #[derive(Debug)]
 struct Configs {
     ignored: Arc<ServerConfig>,
     asked: Arc<ServerConfig>,
     demanded: Arc<ServerConfig>,
+    admin_ignored: Arc<ServerConfig>,
+    admin_demanded: Arc<ServerConfig>,
 }
 
 /// What is counted, in memcached's words.
@@ -106,6 +109,19 @@ impl Tls {
             ClientCertificates::Ignored => &configs.ignored,
             ClientCertificates::Asked => &configs.asked,
             ClientCertificates::Demanded => &configs.demanded,
+        };
+        Channel::new(Arc::clone(config))
+    }
+
+    /// A connection that begins at the admin port, where certificates are ignored or demanded.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn accept_admin(&self, clients: ClientCertificates) -> Result<Channel, rustls::Error> {
+        let configs = self.configs.load();
+        let config = match clients {
+            ClientCertificates::Ignored => &configs.admin_ignored,
+            ClientCertificates::Asked | ClientCertificates::Demanded => &configs.admin_demanded,
         };
         Channel::new(Arc::clone(config))
     }

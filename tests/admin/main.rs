@@ -1,5 +1,7 @@
-//! The admin port of the real binary: HTTP and its edges, who gets data, metrics that are well formed, health.
+//! The admin port of the real binary: HTTP and its edges, TLS, who gets data, metrics that are well formed, health.
 
+#[path = "../support/authority.rs"]
+mod authority;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -7,3 +9,4 @@ mod exposition;
 mod http;
 mod readers;
 mod stand;
+mod tls;

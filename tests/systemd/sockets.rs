@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix;
 use std::os::unix::net::UnixStream;
@@ -48,6 +48,25 @@ fn tcp_unix_and_udp_sockets_are_served_and_none_is_opened() {
     manager.stop(service);
 }
 
+/// Makes a certificate: the options for it, and what a client has to trust.
+fn certify(manager: &Manager) -> (String, Arc<ClientConfig>) {
+    let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    fs::write(manager.path("chain.pem"), certified.cert.pem()).unwrap();
+    fs::write(manager.path("key.pem"), certified.signing_key.serialize_pem()).unwrap();
+    let files = |name: &str| manager.path(name).display().to_string();
+    let mut roots = RootCertStore::empty();
+    roots.add(certified.cert.der().clone()).unwrap();
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    (format!("ssl_chain_cert={},ssl_key={}", files("chain.pem"), files("key.pem")), Arc::new(config))
+}
+
+fn connect_tls(address: SocketAddr, config: &Arc<ClientConfig>) -> StreamOwned<ClientConnection, TcpStream> {
+    let name = ServerName::try_from("localhost").unwrap();
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    StreamOwned::new(ClientConnection::new(Arc::clone(config), name).unwrap(), stream)
+}
+
 #[test]
 fn names_decide_about_tls() {
     let mut manager = Manager::new();
@@ -55,22 +74,9 @@ fn names_decide_about_tls() {
     let encrypted = manager.listen("larder-tls");
     let default = manager.listen("larder");
     let strict = manager.listen("larder-mtls");
-    let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    fs::write(manager.path("chain.pem"), certified.cert.pem()).unwrap();
-    fs::write(manager.path("key.pem"), certified.signing_key.serialize_pem()).unwrap();
-    let files = |name: &str| manager.path(name).display().to_string();
-    let options = format!("ssl_chain_cert={},ssl_key={}", files("chain.pem"), files("key.pem"));
+    let (options, config) = certify(&manager);
     let service = manager.start_ready(&["-Z", "-o", &options]);
-
-    let mut roots = RootCertStore::empty();
-    roots.add(certified.cert.der().clone()).unwrap();
-    let config = Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth());
-    let connect = |address| {
-        let name = ServerName::try_from("localhost").unwrap();
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Client::on(StreamOwned::new(ClientConnection::new(Arc::clone(&config), name).unwrap(), stream))
-    };
+    let connect = |address| Client::on(connect_tls(address, &config));
     Client::connect(plain).set("k", "value");
     assert_eq!(connect(encrypted).get("k").as_deref(), Some("value"));
     assert_eq!(connect(default).get("k").as_deref(), Some("value"));
@@ -103,6 +109,24 @@ fn the_admin_port_is_passed_beside_others_or_alone() {
 }
 
 #[test]
+fn names_decide_about_tls_at_the_admin_port() {
+    // Without -Z, too.
+    for (name, is_served) in [("larder-admin-tls", true), ("larder-admin-mtls.socket", false)] {
+        let mut manager = Manager::new();
+        let admin = manager.listen(name);
+        let (options, config) = certify(&manager);
+        let options = format!("{options},ssl_ca_cert={}", manager.path("chain.pem").display());
+        let service = manager.start_ready(&["--admin", "passed", "-p", "-1", "-l", "127.0.0.1", "-o", &options]);
+        let mut stream = connect_tls(admin, &config);
+        let _ = stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let mut reply = String::new();
+        assert_eq!(stream.read_to_string(&mut reply).is_ok(), is_served, "{name}: {reply}");
+        assert_eq!(reply.starts_with("HTTP/1.1 200 "), is_served, "{name}: {reply}");
+        manager.stop(service);
+    }
+}
+
+#[test]
 fn what_cannot_be_served_is_refused_in_one_line() {
     let refused = |name: &str, fd: OwnedFd, flags: &[&str], status: i32, reason: &str| {
         let mut manager = Manager::new();
@@ -124,7 +148,11 @@ fn what_cannot_be_served_is_refused_in_one_line() {
     let near = unix::net::UnixListener::bind(tempfile::tempdir().unwrap().path().join("socket")).unwrap();
     refused("larder-admin", near.into(), admin, 71, "no TCP socket that listens");
     let everywhere = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
-    refused("larder-admin", everywhere.into(), admin, 71, "give --admin-token-file");
+    refused("larder-admin", everywhere.try_clone().unwrap().into(), admin, 71, "give --admin-token-file");
+    refused("larder-admin-tls", everywhere.into(), admin, 71, "give --admin-token-file");
+    refused("larder-admin-tls", tcp().into(), admin, 71, "needs a certificate; give -o ssl_chain_cert");
+    let authorities = &["--admin", "passed", "-o", "ssl_chain_cert=c"];
+    refused("larder-admin-mtls", tcp().into(), authorities, 71, "needs authorities to verify clients by");
     let users = tempfile::NamedTempFile::new().unwrap();
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
     let users = users.path().display().to_string();

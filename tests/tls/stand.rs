@@ -5,51 +5,13 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rcgen::{CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned, SupportedProtocolVersion};
 use tempfile::TempDir;
 
+pub(crate) use crate::authority::{Authority, Identity};
 use crate::common::{Client, DEADLINE, Server, Wire};
-
-/// A certificate and its key, as PEM.
-#[derive(Clone)]
-pub(crate) struct Identity {
-    pub(crate) certificate: String,
-    pub(crate) key: String,
-}
-
-/// An authority.
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    pub(crate) fn new(name: &str) -> Authority {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        Authority(CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate"))
-    }
-
-    pub(crate) fn certificate(&self) -> String {
-        self.0.pem()
-    }
-
-    /// A certificate for `name`, good until the end of `year`.
-    pub(crate) fn issue_until(&self, name: &str, year: i32) -> Identity {
-        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        params.not_after = date_time_ymd(year, 12, 31);
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
-        Identity { certificate: certificate.pem(), key: key.serialize_pem() }
-    }
-
-    pub(crate) fn issue(&self, name: &str) -> Identity {
-        self.issue_until(name, 2999)
-    }
-}
 
 /// A directory with what a server needs.
 pub(crate) struct Stand {

@@ -68,8 +68,8 @@ const PREFACE: &str = "# Metrics
 What `/metrics` of the admin port (`--admin`, [monitoring.md](monitoring.md#the-admin-port)) tells, in Prometheus' text
 format. Names that begin with `memcached_` are those of Prometheus' memcached_exporter, so dashboards and alerts made
 for it work; of its names those are missing that tell of hot and warm queues, flash storage and memcached's proxy, which
-are not here. A family without a value is left out: TLS without `-Z`, for one. This page is rendered from the table in
-`src/admin/metrics/`; do not edit it.
+are not here. A family without a value is left out: TLS where nothing is served by it, for one. This page is rendered
+from the table in `src/admin/metrics/`; do not edit it.
 
 Counting costs nothing more, as `stats` counts all the same. Batches are timed only with `--admin`: counted by callgrind
 that adds 9 instructions to a batch on average, 0.5 % of the 1,750 of a get that is a batch of its own, and nothing that

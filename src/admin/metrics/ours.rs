@@ -42,13 +42,13 @@ pub(super) static OURS: &[Family] = &[
         "larder_tls_handshake_errors_total",
         Counter,
         "ssl_handshake_errors",
-        "TLS handshakes that failed or took too long.",
+        "TLS handshakes that failed or took too long, of clients and at the admin port.",
     ),
     row(
         "larder_tls_protocol_errors_total",
         Counter,
         "ssl_proto_errors",
-        "TLS connections that failed after their handshake.",
+        "TLS connections that failed after their handshake, of clients and at the admin port.",
     ),
     row(
         "larder_tls_certificate_age_seconds",

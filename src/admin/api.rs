@@ -40,6 +40,12 @@ pub(super) fn render(snapshot: &Snapshot, shows_keys: bool) -> Vec<u8> {
             "deletes": of.deletes,
         })
     });
+    let logins = own.logins.as_ref().map(|logins| {
+        let counts = |of: &[(&str, u64)]| -> Map<String, Value> {
+            of.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect()
+        };
+        json!({ "successes": counts(&logins.successes), "failures": counts(&logins.failures) })
+    });
     let all = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "stats": object(&snapshot.general),
@@ -53,7 +59,8 @@ pub(super) fn render(snapshot: &Snapshot, shows_keys: bool) -> Vec<u8> {
         "refused": { "conn_limit": own.refused_conn_limit, "per_address": own.refused_per_address },
         "idle_kicks": own.idle_kicks,
         "uses_tls": own.uses_tls,
-        "asks_for_logins": own.asks_for_logins,
+        "asks_for_logins": own.logins.is_some(),
+        "logins": logins,
     });
     all.to_string().into_bytes()
 }

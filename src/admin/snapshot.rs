@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::auth::authority::{Authority, Kind};
+use crate::auth::sasl::Mechanism;
 use crate::clock::Seconds;
 use crate::shared::Shared;
 use crate::stats::latency::Histograms;
@@ -45,7 +47,29 @@ pub(super) struct Own {
     pub(super) refused_per_address: u64,
     pub(super) idle_kicks: u64,
     pub(super) uses_tls: bool,
-    pub(super) asks_for_logins: bool,
+    /// Absent where no login is asked for.
+    pub(super) logins: Option<Logins>,
+}
+
+/// What came of logins.
+#[derive(Debug)]
+pub(super) struct Logins {
+    /// Those that came in, by mechanism: those that are offered, and others that were.
+    pub(super) successes: Vec<(&'static str, u64)>,
+    /// Those that failed, by kind: all there are.
+    pub(super) failures: Vec<(&'static str, u64)>,
+}
+
+impl Logins {
+    fn of(authority: &Authority) -> Logins {
+        let tally = authority.tally();
+        let mechanisms = Mechanism::ALL.iter().map(|mechanism| (*mechanism, tally.successes(*mechanism)));
+        let shown = mechanisms.filter(|(mechanism, count)| *count > 0 || authority.mechanisms().contains(mechanism));
+        Logins {
+            successes: shown.map(|(mechanism, count)| (mechanism.name(), count)).collect(),
+            failures: Kind::ALL.iter().map(|kind| (kind.name(), tally.failures(*kind))).collect(),
+        }
+    }
 }
 
 /// The last one taken.
@@ -94,7 +118,7 @@ impl Snapshot {
                 refused_per_address: shared.connections.rejected_per_address.load(Relaxed),
                 idle_kicks: shared.counters.iter().map(|counters| counters.idle_kicks.value()).sum(),
                 uses_tls: shared.settings.tls.enabled,
-                asks_for_logins: shared.authority.is_some(),
+                logins: shared.authority.as_ref().map(Logins::of),
             },
         }
     }

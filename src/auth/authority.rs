@@ -14,10 +14,12 @@ use parking_lot::Mutex;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use super::client::Client;
+pub use super::desk::cause::{Cause, Kind};
 pub use super::desk::failures::Failure;
 use super::desk::failures::Failures;
 use super::desk::line::{Job, Line};
 use super::desk::successes::Successes;
+use super::desk::tally::Tally;
 pub use super::desk::throttle::Admission;
 use super::desk::throttle::Throttle;
 use super::sasl::{Claim, Handshake, Mechanism};
@@ -26,6 +28,7 @@ use super::token::{TokenFault, TokenRules, Verified};
 use super::user::{Identity, Proof, Users};
 use super::verifier::Verifier;
 use crate::clock::Seconds;
+use crate::panics::contain;
 
 /// Threads that decide logins: hashing gives way to serving.
 const LOGIN_THREADS: usize = 1;
@@ -45,7 +48,10 @@ pub enum Work {
         unix_secs: u64,
     },
     /// Nothing; its time is to come.
-    Pause,
+    Pause {
+        /// Whose.
+        address: Option<IpAddr>,
+    },
     /// Nothing; a failure that is known, which takes as long as others.
     Refuse,
 }
@@ -93,6 +99,7 @@ struct Desk {
     successes: Successes<Identity>,
     throttle: Throttle,
     failures: Failures,
+    tally: Tally,
 }
 
 impl Authority {
@@ -116,6 +123,7 @@ impl Authority {
             successes: Successes::new(&success_key),
             throttle: Throttle::default(),
             failures: Failures::default(),
+            tally: Tally::default(),
         };
         Ok(Authority { config, desk: Arc::new(desk), line, stamp: Mutex::new(stamp) })
     }
@@ -183,10 +191,11 @@ impl Authority {
         Handshake::begin(mechanism, self.users(), &self.desk.secret, &client)
     }
 
-    /// Who this is, if the password was right a moment ago.
+    /// Who this is, if the password was right a moment ago: that is a success.
     pub fn recall(&self, claim: &Claim, now: Seconds) -> Option<Identity> {
-        let Claim::Password { name, password, .. } = claim else { return None };
-        self.desk.successes.recall(self.generation(), name, password, now)
+        let Claim::Password { name, password, mechanism } = claim else { return None };
+        let found = self.desk.successes.recall(self.generation(), name, password, now);
+        found.inspect(|_| self.note_success(*mechanism))
     }
 
     /// Charges an attempt to its address.
@@ -199,7 +208,22 @@ impl Authority {
         self.desk.throttle.refund(address);
     }
 
-    /// Logs a failure, and counts it for its user.
+    /// Counts a success that a handshake has decided.
+    pub fn note_success(&self, mechanism: Mechanism) {
+        self.desk.tally.add_success(mechanism);
+    }
+
+    /// What came of all logins.
+    pub fn tally(&self) -> &Tally {
+        &self.desk.tally
+    }
+
+    /// What is offered to those who can use it.
+    pub fn mechanisms(&self) -> &[Mechanism] {
+        &self.config.mechanisms
+    }
+
+    /// Logs a failure, and counts it, for its user as well.
     pub fn note_failure(&self, failure: &Failure<'_>) {
         self.desk.note_failure(failure);
     }
@@ -208,20 +232,25 @@ impl Authority {
     pub fn submit(&self, not_before: Option<Instant>, work: Work, deliver: impl FnOnce(Verdict) + Send + 'static) {
         let deliver = Box::new(move |verdict: Option<Verdict>| deliver(verdict.unwrap_or(Verdict::Refused)));
         let not_before = not_before.unwrap_or_else(Instant::now);
-        let origin = if let Work::Check { address, .. } = &work { Some(*address) } else { None };
-        let work: Box<dyn FnOnce() -> Option<Verdict> + Send> = match work {
+        let (address, work): (_, Box<dyn FnOnce() -> Option<Verdict> + Send>) = match work {
             Work::Check { claim, address, now, unix_secs } => {
                 let desk = Arc::clone(&self.desk);
-                Box::new(move || desk.check(&claim, address, now, unix_secs).map(Verdict::Granted))
+                let check = move || {
+                    let decided = contain(|| desk.check(&claim, address, now, unix_secs));
+                    if decided.is_none() {
+                        let cause = Cause::Undecided;
+                        desk.note_failure(&Failure { address, mechanism: None, user: None, cause });
+                    }
+                    decided.flatten().map(Verdict::Granted)
+                };
+                (address, Box::new(check))
             }
-            Work::Pause => Box::new(|| Some(Verdict::Go)),
+            Work::Pause { address } => (address, Box::new(|| Some(Verdict::Go))),
+            // It was noted by whoever knows why.
             Work::Refuse => return self.line.refuse(deliver),
         };
         if let Err(job) = self.line.submit(Job { not_before, work, deliver }) {
-            if let Some(address) = origin {
-                let reason = "too many logins wait to be decided";
-                self.note_failure(&Failure { address, mechanism: None, user: None, reason });
-            }
+            self.note_failure(&Failure { address, mechanism: None, user: None, cause: Cause::LineFull });
             self.line.refuse(job.deliver);
         }
     }
@@ -256,6 +285,7 @@ impl Desk {
         if let Some(user) = failure.user.and_then(|name| users.by_name.get(name)) {
             user.counts.failures.fetch_add(1, Ordering::Relaxed);
         }
+        self.tally.add_failure(failure.cause.into());
         self.failures.log(failure);
     }
 
@@ -273,6 +303,7 @@ impl Desk {
         {
             // It was remembered while this one stood in line: of many clients that come back together one is hashed.
             self.throttle.refund(address);
+            self.tally.add_success(mechanism);
             return Some(identity);
         }
         let checked = match claim {
@@ -285,28 +316,29 @@ impl Desk {
         match checked {
             Ok(identity) => {
                 self.throttle.refund(address);
+                self.tally.add_success(mechanism);
                 if let (Claim::Password { name, password, .. }, Proof::Password(_)) = (claim, &identity.proof) {
                     self.successes.remember(generation, name, password, identity.clone(), now);
                 }
                 Some(identity)
             }
-            Err(reason) => {
-                self.note_failure(&Failure { address, mechanism: Some(mechanism.name()), user: name, reason });
+            Err(cause) => {
+                self.note_failure(&Failure { address, mechanism: Some(mechanism.name()), user: name, cause });
                 None
             }
         }
     }
 
     /// An unknown user costs what a known one does: one PBKDF2 for each password.
-    fn check_password(&self, users: &Users, name: &str, password: &str) -> Result<Identity, &'static str> {
+    fn check_password(&self, users: &Users, name: &str, password: &str) -> Result<Identity, Cause> {
         let Some(user) = users.by_name.get(name).filter(|user| !user.passwords.is_empty()) else {
             let fake = Verifier::fake(&self.secret, name, users.iterations);
             // Nothing matches it, and the time was spent.
             let _ = fake.matches(password);
-            return Err("wrong password or unknown user");
+            return Err(Cause::WrongPassword);
         };
         let found = user.passwords.iter().find(|verifier| verifier.matches(password));
-        let verifier = found.ok_or("wrong password or unknown user")?;
+        let verifier = found.ok_or(Cause::WrongPassword)?;
         Ok(user.identity(Proof::Password(verifier.fingerprint())))
     }
 }
@@ -317,13 +349,13 @@ fn is_token(users: &Users, password: &str) -> bool {
 }
 
 /// Who a token logs in. The name beside it, if there is one, must be that of the token.
-fn check_token(users: &Users, name: Option<&str>, token: &str, unix_secs: u64) -> Result<Identity, &'static str> {
-    let rules = users.tokens.as_ref().ok_or("tokens are not taken")?;
-    let verified = rules.check(token, unix_secs).map_err(TokenFault::reason)?;
+fn check_token(users: &Users, name: Option<&str>, token: &str, unix_secs: u64) -> Result<Identity, Cause> {
+    let rules = users.tokens.as_ref().ok_or(Cause::NoTokens)?;
+    let verified = rules.check(token, unix_secs).map_err(Cause::Token)?;
     if name.is_some_and(|name| name != verified.subject) {
-        return Err(TokenFault::Subject.reason());
+        return Err(Cause::Token(TokenFault::Subject));
     }
-    rules.identity(users, &verified).map_err(TokenFault::reason)
+    rules.identity(users, &verified).map_err(Cause::Token)
 }
 
 #[cfg(test)]
@@ -390,6 +422,7 @@ mod tests {
             successes: Successes::new(&[2; 32]),
             throttle: Throttle::default(),
             failures: Failures::default(),
+            tally: Tally::default(),
         };
         let claim = |password: &str| Claim::Password {
             name: "app".to_owned(),

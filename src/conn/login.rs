@@ -12,10 +12,10 @@ use std::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{Outbox, Outcome, Phase, Session, Step};
-use crate::auth::authority::{Admission, Authority, Failure, Verdict, Work};
+use crate::auth::authority::{Admission, Authority, Cause, Failure, Verdict, Work};
 use crate::auth::client::Client;
 use crate::auth::rights::Demand;
-use crate::auth::sasl::{self, Claim, Handshake, Mechanism};
+use crate::auth::sasl::{self, Claim, Handshake, Mechanism, Why};
 use crate::auth::user::Identity;
 use crate::clock::Seconds;
 use crate::exec::Context;
@@ -28,13 +28,6 @@ const LOGIN_SECS_MAX: Seconds = 30;
 
 /// Failed logins after which a connection is closed.
 const FAILURES_MAX: u8 = 10;
-
-/// Reasons for the log, beside those of `auth`.
-const NOT_OFFERED: &str = "mechanism not offered";
-const NOT_ENCRYPTED: &str = "a secret in the clear over a network; use SCRAM, or give --allow-plain";
-const OUT_OF_ORDER: &str = "out_of_order";
-const MALFORMED: &str = "malformed";
-const TOO_MANY_FAILURES: &str = "too many failures from this address";
 
 /// What a connection must do before and may do after its login. Connections of servers without logins have none.
 #[derive(Debug)]
@@ -182,9 +175,9 @@ impl Login {
         self.member.is_none() && now.saturating_sub(self.since) > LOGIN_SECS_MAX
     }
 
-    /// A failure that is known on the worker, for the log.
-    fn failure<'a>(&self, mechanism: Option<Mechanism>, reason: &'a str) -> Failure<'a> {
-        Failure { address: self.client.address, mechanism: mechanism.map(Mechanism::name), user: None, reason }
+    /// A failure that is known on the worker.
+    fn failure(&self, mechanism: Option<Mechanism>, cause: Cause) -> Failure<'static> {
+        Failure { address: self.client.address, mechanism: mechanism.map(Mechanism::name), user: None, cause }
     }
 
     fn leave(&mut self, now: Seconds) {
@@ -249,7 +242,7 @@ impl Session {
                 match authority.mechanism(name, &login.client) {
                     Some(mechanism) => self.begin(mechanism, first, tell, out, cx),
                     None => {
-                        let failure = login.failure(None, NOT_OFFERED);
+                        let failure = login.failure(None, Cause::NotOffered);
                         self.fail(tell, failure, cx)
                     }
                 }
@@ -260,7 +253,7 @@ impl Session {
                     self.on_step(mechanism, handshake, step, tell, out, cx)
                 }
                 None => {
-                    let failure = login.failure(None, OUT_OF_ORDER);
+                    let failure = login.failure(None, Cause::Sasl(Why::OutOfOrder));
                     self.fail(tell, failure, cx)
                 }
             },
@@ -274,15 +267,15 @@ impl Session {
             return Outcome::Answered;
         };
         let Some(login) = &self.login else { return Outcome::Over };
-        let failure = |reason| login.failure(Some(Mechanism::Plain), reason);
+        let failure = |cause| login.failure(Some(Mechanism::Plain), cause);
         match (std::str::from_utf8(&text[..blank]), std::str::from_utf8(&text[blank + 1..])) {
-            _ if !login.client.may_send_secrets => self.fail(tell, failure(NOT_ENCRYPTED), cx),
+            _ if !login.client.may_send_secrets => self.fail(tell, failure(Cause::NotEncrypted), cx),
             (Ok(name), Ok(password)) => {
                 let password = Zeroizing::new(password.to_owned());
                 let claim = Claim::Password { name: name.to_owned(), password, mechanism: Mechanism::Plain };
                 self.claim(Mechanism::Plain, claim, tell, out, cx)
             }
-            _ => self.fail(tell, failure(MALFORMED), cx),
+            _ => self.fail(tell, failure(Cause::Sasl(Why::Malformed)), cx),
         }
     }
 
@@ -301,7 +294,8 @@ impl Session {
             match authority.admit(login.client.address) {
                 Admission::Now => {}
                 Admission::At(at) => {
-                    let errand = Errand { not_before: Some(at), work: Work::Pause };
+                    let address = login.client.address;
+                    let errand = Errand { not_before: Some(at), work: Work::Pause { address } };
                     let held = Some((mechanism, first.map(|bytes| Zeroizing::new(bytes.to_vec()))));
                     return self.wait(Pending { held, ..Pending::new(tell, errand) });
                 }
@@ -345,12 +339,12 @@ impl Session {
                 if mechanism.is_scram() {
                     authority.refund(login.client.address);
                 }
-                self.enter(identity, tell, out, cx)
+                authority.note_success(mechanism);
+                self.enter(identity, tell, out)
             }
             sasl::Step::Check(claim) => self.claim(mechanism, claim, tell, out, cx),
             sasl::Step::Refused(why) => {
-                let reason = why.to_string();
-                let failure = Failure { user: handshake.name(), ..login.failure(Some(mechanism), &reason) };
+                let failure = Failure { user: handshake.name(), ..login.failure(Some(mechanism), Cause::Sasl(why)) };
                 self.fail(tell, failure, cx)
             }
         }
@@ -369,7 +363,7 @@ impl Session {
         login.leave(cx.now);
         self.standing = login.standing();
         if let Some(identity) = authority.recall(&claim, cx.now) {
-            return self.enter(identity, tell, out, cx);
+            return self.enter(identity, tell, out);
         }
         let address = login.client.address;
         match authority.admit(address) {
@@ -393,7 +387,7 @@ impl Session {
     /// The client's address has failed too often: nothing is checked any more.
     fn fail_last(&mut self, tell: LoginTell, mechanism: Option<Mechanism>, cx: &Context<'_>) -> Outcome {
         let Some(login) = &self.login else { return Outcome::Over };
-        let failure = login.failure(mechanism, TOO_MANY_FAILURES);
+        let failure = login.failure(mechanism, Cause::TooManyFailures);
         let outcome = self.fail(tell, failure, cx);
         if let Phase::Login(pending) = &mut self.phase {
             pending.is_last = true;
@@ -401,9 +395,8 @@ impl Session {
         outcome
     }
 
-    fn enter(&mut self, identity: Identity, tell: LoginTell, out: &mut Outbox, cx: &Context<'_>) -> Outcome {
+    fn enter(&mut self, identity: Identity, tell: LoginTell, out: &mut Outbox) -> Outcome {
         let Some(login) = &mut self.login else { return Outcome::Over };
-        cx.counters.auth_cmds.add(1);
         identity.counts.logins.fetch_add(1, Ordering::Relaxed);
         login.member = Some(identity);
         self.standing = login.standing();
@@ -426,19 +419,17 @@ impl Session {
         let Phase::Login(pending) = std::mem::take(&mut self.phase) else { return Step::advanced(0) };
         let Pending { tell, held, is_last, .. } = *pending;
         let outcome = match (verdict, held) {
-            (Verdict::Granted(identity), _) => self.enter(identity, tell, out, cx),
+            (Verdict::Granted(identity), _) => self.enter(identity, tell, out),
             (Verdict::Go, Some((mechanism, first))) => {
                 self.go(mechanism, first.as_ref().map(|bytes| bytes.as_slice()), tell, out, cx)
             }
-            (Verdict::Refused | Verdict::Go, _) => self.refused(tell, is_last, out, cx),
+            (Verdict::Refused | Verdict::Go, _) => self.refused(tell, is_last, out),
         };
         Step { consumed: 0, outcome }
     }
 
-    fn refused(&mut self, tell: LoginTell, is_last: bool, out: &mut Outbox, cx: &Context<'_>) -> Outcome {
+    fn refused(&mut self, tell: LoginTell, is_last: bool, out: &mut Outbox) -> Outcome {
         let Some(login) = &mut self.login else { return Outcome::Over };
-        cx.counters.auth_cmds.add(1);
-        cx.counters.auth_errors.add(1);
         tell.refused(out);
         login.failures += 1;
         if is_last || login.failures >= FAILURES_MAX {

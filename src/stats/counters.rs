@@ -71,10 +71,6 @@ counters! {
         store_too_large,
         /// Values refused for lack of memory.
         store_no_memory,
-        /// Login attempts.
-        auth_cmds,
-        /// Failed login attempts.
-        auth_errors,
         /// Connections closed for idling.
         idle_kicks,
         /// Bytes received.

@@ -7,6 +7,8 @@ use std::sync::atomic::Ordering;
 
 use super::Stats;
 use super::counters::WorkerCounters;
+use crate::auth::authority::Authority;
+use crate::auth::desk::tally::Tally;
 use crate::clock::Seconds;
 use crate::shared::Shared;
 use crate::store::{ClassCounters, StoreTotals};
@@ -58,6 +60,9 @@ pub fn reset(shared: &Shared) {
             count.store(0, Ordering::Relaxed);
         }
     }
+    if let Some(authority) = &shared.authority {
+        authority.tally().reset();
+    }
     for count in [
         &connections.total,
         &connections.rejected,
@@ -79,7 +84,7 @@ pub fn general(shared: &Shared, now: Seconds) -> Stats {
     let mut stats = Stats::default();
     process(&mut stats, shared, now);
     connections(&mut stats, shared, &sums);
-    commands(&mut stats, &sums);
+    commands(&mut stats, shared, &sums);
     traffic(&mut stats, shared, &sums);
     memory(&mut stats, shared, &sums);
     items(&mut stats, shared, &sums);
@@ -120,7 +125,7 @@ fn connections(stats: &mut Stats, shared: &Shared, sums: &Sums) {
     stats.add("reserved_fds", shared.settings.threads * 5);
 }
 
-fn commands(stats: &mut Stats, sums: &Sums) {
+fn commands(stats: &mut Stats, shared: &Shared, sums: &Sums) {
     let classes = &sums.classes;
     stats.add("cmd_get", sums.of("cmd_get"));
     stats.add("cmd_set", classes.cmd_set);
@@ -140,9 +145,13 @@ fn commands(stats: &mut Stats, sums: &Sums) {
     stats.add("cas_hits", classes.cas_hits);
     stats.add("cas_badval", classes.cas_badval);
     stats.add("touch_hits", classes.touch_hits);
-    for name in ["touch_misses", "store_too_large", "store_no_memory", "auth_cmds", "auth_errors"] {
+    for name in ["touch_misses", "store_too_large", "store_no_memory"] {
         stats.add(name, sums.of(name));
     }
+    let tally = shared.authority.as_ref().map(Authority::tally);
+    let failures = tally.map_or(0, Tally::all_failures);
+    stats.add("auth_cmds", tally.map_or(0, Tally::all_successes) + failures);
+    stats.add("auth_errors", failures);
 }
 
 fn traffic(stats: &mut Stats, shared: &Shared, sums: &Sums) {

@@ -7,7 +7,7 @@ use crate::stand::{get, start};
 use crate::support::Server;
 
 /// A sample by its name and labels as written.
-type Samples = BTreeMap<String, f64>;
+pub(crate) type Samples = BTreeMap<String, f64>;
 
 /// Reads the text, and fails at whatever is not of the format.
 fn parse(text: &str) -> (Samples, HashMap<String, String>) {
@@ -48,7 +48,7 @@ fn parse(text: &str) -> (Samples, HashMap<String, String>) {
     (samples, types)
 }
 
-fn scrape(server: &Server) -> (Samples, HashMap<String, String>) {
+pub(crate) fn scrape(server: &Server) -> (Samples, HashMap<String, String>) {
     let answer = get(server, "/metrics");
     assert_eq!(answer.status, 200);
     assert_eq!(answer.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
@@ -134,7 +134,9 @@ fn latency_is_a_histogram_of_a_sample() {
 #[test]
 fn what_is_not_there_is_left_out() {
     let (samples, _) = scrape(&start(&[]));
-    assert!(!samples.keys().any(|series| series.starts_with("larder_tls_")));
+    for absent in ["larder_tls_", "larder_auth_failures_total", "larder_auth_successes_total"] {
+        assert!(!samples.keys().any(|series| series.starts_with(absent)), "{absent}");
+    }
     assert!(samples.contains_key("larder_connections_refused_total{limit=\"per_address\"}"));
     assert!(samples.contains_key("memcached_lru_crawler_enabled"));
 }

@@ -7,6 +7,7 @@ mod support;
 
 mod exposition;
 mod http;
+mod logins;
 mod readers;
 mod stand;
 mod tls;

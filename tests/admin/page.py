@@ -168,13 +168,16 @@ def check(browser, name, out):
         (out / f"admin-{name}.png").write_bytes(base64.b64decode(shot["data"]))
 
 
-def check_lock(browser, larder, directory):
-    """With a token the page shows nothing but a field for it."""
+def check_lock(browser, larder, out, directory):
+    """With a token the page shows nothing but a field for it; then it tells of logins that failed."""
     token = pathlib.Path(directory, "token")
     token.touch(mode=0o600)
     token.write_text("correct-horse-battery-staple\n")
-    port, pid_file = free_port(), pathlib.Path(directory, "locked.pid")
-    server = subprocess.Popen([larder, "-l", "127.0.0.1", "-p", str(free_port()), "-u", "root", "--admin",
+    users = pathlib.Path(directory, "users")
+    users.touch(mode=0o600)
+    users.write_text("alice:secret\n")
+    port, cache, pid_file = free_port(), free_port(), pathlib.Path(directory, "locked.pid")
+    server = subprocess.Popen([larder, "-l", "127.0.0.1", "-p", str(cache), "-u", "root", "-Y", users, "--admin",
                                f"127.0.0.1:{port}", "--admin-token-file", token, "-P", pid_file])
     state = "document.querySelector('#state')?.textContent"
     give = ("document.querySelector('#token').value = {}; document.querySelector('#lock').requestSubmit(); 0")
@@ -188,6 +191,13 @@ def check_lock(browser, larder, directory):
         browser.await_that("a wrong token", f"{state} === 'wrong token'")
         browser.evaluate(give.format("'correct-horse-battery-staple'"))
         browser.await_that("numbers", f"{state} === 'live' && !document.querySelector('#lock').checkVisibility()")
+        failures = "document.querySelector('#failures').innerText"
+        browser.await_that("no failed login", f"{failures}.includes('None has failed')")
+        with socket.create_connection(("127.0.0.1", cache)) as client, client.makefile("rb") as replies:
+            client.sendall(b"set x 0 0 11\r\nalice wrong\r\n")
+            replies.readline()
+        browser.await_that("a failed login", f"/wrong credentials\\s[0-9.]+\\s1$/m.test({failures})")
+        check(browser, "logins", out)
     finally:
         server.terminate()
         server.wait()
@@ -269,10 +279,12 @@ def check_page(larder, out, directory):
                          mobile=size == "phone")
             time.sleep(0.3)
             check(browser, f"{size}-{scheme}", out)
+        if browser.evaluate("document.querySelector('#failures').checkVisibility()"):
+            sys.exit("failed logins are shown where no login is asked for")
         if complaints := browser.complaints():
             sys.exit(f"the page complains: {complaints}")
         server = check_outage(browser, server, lambda: start(larder, port, admin, pid_file), port)
-        check_lock(browser, larder, directory)
+        check_lock(browser, larder, out, directory)
     finally:
         stop.set()
         if browser:

@@ -31,7 +31,30 @@ pub(super) static OURS: &[Family] = &[
     row("larder_get_expired_total", Counter, "get_expired", "Misses whose item was found expired."),
     row("larder_get_flushed_total", Counter, "get_flushed", "Misses whose item was found flushed."),
     row("larder_auth_attempts_total", Counter, "auth_cmds", "Logins that were tried."),
-    row("larder_auth_failures_total", Counter, "auth_errors", "Logins that failed."),
+    each(
+        "larder_auth_successes_total",
+        Counter,
+        &["mechanism"],
+        "Of these, those that came in; memcached's by `set` are PLAIN.",
+        |snapshot, samples| {
+            for (mechanism, count) in snapshot.own.logins.iter().flat_map(|logins| &logins.successes) {
+                samples.add(&[("mechanism", mechanism)], *count as f64);
+            }
+        },
+    ),
+    each(
+        "larder_auth_failures_total",
+        Counter,
+        &["reason"],
+        "Those that failed: wrong_credentials (a password or proof, or an unknown user), expired_token, bad_token, \
+         not_allowed (to be another user), channel_binding (of another TLS connection), mechanism_not_offered, \
+         not_encrypted, malformed, throttled (its address failed too often), overloaded (too many wait), internal.",
+        |snapshot, samples| {
+            for (reason, count) in snapshot.own.logins.iter().flat_map(|logins| &logins.failures) {
+                samples.add(&[("reason", reason)], *count as f64);
+            }
+        },
+    ),
     row(
         "larder_tls_new_sessions_total",
         Counter,

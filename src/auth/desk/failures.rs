@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use super::cause::Cause;
 use crate::allowance::Allowance;
 
 /// Characters of a name that are shown; attackers choose them.
@@ -26,7 +27,7 @@ pub struct Failure<'a> {
     /// The user's, if it is known.
     pub user: Option<&'a str>,
     /// Why.
-    pub reason: &'a str,
+    pub cause: Cause,
 }
 
 impl Failures {
@@ -42,7 +43,7 @@ impl Failures {
 }
 
 fn line(failure: &Failure<'_>, left_out: u64) -> String {
-    let &Failure { address, mechanism, user, reason } = failure;
+    let &Failure { address, mechanism, user, cause } = failure;
     let address = address.map_or_else(|| "unix".to_owned(), |address| address.to_string());
     let mut line = format!("login failed address={address}");
     if let Some(mechanism) = mechanism {
@@ -52,7 +53,7 @@ fn line(failure: &Failure<'_>, left_out: u64) -> String {
         let shown: String = user.chars().take(NAME_CHARS_MAX).collect();
         line += &format!(" user={shown:?}");
     }
-    line += &format!(": {reason}");
+    line += &format!(": {cause}");
     if left_out > 0 {
         line += &format!(" (and {left_out} failures before)");
     }
@@ -67,10 +68,10 @@ mod tests {
     fn names_are_escaped_and_cut() {
         let name = format!("a\u{1b}[31m\n\"{}", "x".repeat(1000));
         let failure =
-            Failure { address: None, mechanism: Some("PLAIN"), user: Some(&name), reason: "wrong password or user" };
+            Failure { address: None, mechanism: Some("PLAIN"), user: Some(&name), cause: Cause::WrongPassword };
         let line = line(&failure, 3);
         assert!(line.starts_with("login failed address=unix mechanism=PLAIN user=\"a\\u{1b}[31m\\n\\\"xxx"), "{line}");
-        assert!(line.ends_with("x\": wrong password or user (and 3 failures before)"), "{line}");
+        assert!(line.ends_with("x\": wrong password or unknown user (and 3 failures before)"), "{line}");
         assert!(line.len() < 200 && !line.contains(['\n', '\u{1b}']));
     }
 }

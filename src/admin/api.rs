@@ -40,6 +40,16 @@ pub(super) fn render(snapshot: &Snapshot, shows_keys: bool) -> Vec<u8> {
             "deletes": of.deletes,
         })
     });
+    let shards: Vec<Value> = own
+        .shards
+        .iter()
+        .map(|of| {
+            json!({
+                "items": of.totals.curr_items, "bytes": of.totals.bytes, "pages_resident": of.totals.resident_pages,
+                "limit_bytes": of.limit_bytes, "get_hits": of.get_hits, "evicted": of.evicted,
+            })
+        })
+        .collect();
     let logins = own.logins.as_ref().map(|logins| {
         let counts = |of: &[(&str, u64)]| -> Map<String, Value> {
             of.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect()
@@ -55,7 +65,8 @@ pub(super) fn render(snapshot: &Snapshot, shows_keys: bool) -> Vec<u8> {
         "hot_keys": hot_keys.collect::<Vec<Value>>(),
         "counts_prefixes": snapshot.counts_prefixes,
         "prefixes": prefixes.collect::<Vec<Value>>(),
-        "shards": own.shards,
+        "shards": own.shards.len(),
+        "by_shard": shards,
         "refused": { "conn_limit": own.refused_conn_limit, "per_address": own.refused_per_address },
         "idle_kicks": own.idle_kicks,
         "uses_tls": own.uses_tls,

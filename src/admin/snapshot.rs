@@ -12,7 +12,7 @@ use crate::shared::Shared;
 use crate::stats::latency::Histograms;
 use crate::stats::prefixes::PrefixCounts;
 use crate::stats::{self, Stats};
-use crate::store::{ClassReport, HotKey};
+use crate::store::{ClassReport, HotKey, ShardReport};
 
 /// How long the numbers of one moment do. Taking them asks for each shard's lock in turn, so nobody may have it done as
 /// often as he can ask.
@@ -40,8 +40,7 @@ pub(super) struct Snapshot {
 /// What `stats` has no row for.
 #[derive(Debug)]
 pub(super) struct Own {
-    pub(super) shards: usize,
-    pub(super) pages_resident: u64,
+    pub(super) shards: Vec<ShardReport>,
     pub(super) connection_buffer_bytes: u64,
     pub(super) refused_conn_limit: u64,
     pub(super) refused_per_address: u64,
@@ -111,8 +110,7 @@ impl Snapshot {
             prefixes: shared.prefixes.top(TOP),
             counts_prefixes: shared.detail.load(Relaxed),
             own: Own {
-                shards: shared.store.shard_count(),
-                pages_resident: shared.store.totals().resident_pages,
+                shards: shared.store.shard_reports(),
                 connection_buffer_bytes: shared.kept_bytes.load(Relaxed),
                 refused_conn_limit: shared.connections.rejected.load(Relaxed),
                 refused_per_address: shared.connections.rejected_per_address.load(Relaxed),

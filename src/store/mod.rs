@@ -50,7 +50,7 @@ pub use observe::{Evicted, Glance, Observer};
 pub use prefetch::PREFETCH_KEYS;
 pub use reassign::Reassign;
 pub use remove::{Remains, Removal, RemoveOutcome};
-pub use report::{ClassReport, ListedItem};
+pub use report::{ClassReport, ListedItem, ShardReport};
 pub use restart::{Refusal, Restored, StillReceiving};
 pub use scan::{Cursor, DeletedSlice, Scanned};
 pub use terms::{CreateNumber, DeltaTerms, Missing, Older, OnFailure, Terms};

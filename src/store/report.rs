@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::counters::{ClassCounters, ClassGauges, StoreTotals};
-use super::shard::{SIZE_STEP, Shard};
+use super::shard::{ClassState, SIZE_STEP, Shard};
 use super::{Outcome, Store};
 use crate::clock::Seconds;
 use crate::slab::classes::ClassId;
@@ -18,6 +18,19 @@ pub struct ClassReport {
     pub counters: ClassCounters,
     /// How it stands.
     pub gauges: ClassGauges,
+}
+
+/// One shard over all its classes.
+#[derive(Clone, Copy, Debug)]
+pub struct ShardReport {
+    /// Counts and gauges.
+    pub totals: StoreTotals,
+    /// Bytes for its items and index together.
+    pub limit_bytes: u64,
+    /// Keys that were asked for and found in it.
+    pub get_hits: u64,
+    /// Items that had to go for new ones.
+    pub evicted: u64,
 }
 
 /// One item of a dump.
@@ -40,6 +53,24 @@ impl Shard {
         let bytes = self.items().bytes_needed(head.key.len(), head.client_flags, head.value_len);
         let class = self.slabs.classes.class_of(bytes).unwrap_or(self.slabs.classes.largest());
         self.no_memory(class)
+    }
+
+    fn report(&self) -> ShardReport {
+        let sum = |read: fn(&ClassState) -> u64| self.classes.iter().map(read).sum();
+        ShardReport {
+            totals: StoreTotals {
+                curr_items: self.index.len() as u64,
+                bytes: sum(|class| class.bytes as u64),
+                index_bytes: self.index.bytes() as u64,
+                index_buckets: self.index.buckets() as u64,
+                free_pages: self.slabs.free_pages() as u64,
+                resident_pages: self.slabs.resident() as u64,
+                ..self.totals
+            },
+            limit_bytes: self.budget as u64,
+            get_hits: sum(|class| class.counters.get_hits),
+            evicted: sum(|class| class.counters.evicted),
+        }
     }
 
     fn add_gauges(&self, class: ClassId, gauges: &mut ClassGauges, now: Seconds) {
@@ -70,19 +101,13 @@ impl Store {
     /// Counts and gauges over all shards and classes.
     pub fn totals(&self) -> StoreTotals {
         let mut totals = StoreTotals::default();
-        for shard in self.shards() {
-            let bytes: usize = shard.classes.iter().map(|class| class.bytes).sum();
-            totals.add(&StoreTotals {
-                curr_items: shard.index.len() as u64,
-                bytes: bytes as u64,
-                index_bytes: shard.index.bytes() as u64,
-                index_buckets: shard.index.buckets() as u64,
-                free_pages: shard.slabs.free_pages() as u64,
-                resident_pages: shard.slabs.resident() as u64,
-                ..shard.totals
-            });
-        }
+        self.shards().for_each(|shard| totals.add(&shard.report().totals));
         totals
+    }
+
+    /// The same, shard by shard. Locks one at a time.
+    pub fn shard_reports(&self) -> Vec<ShardReport> {
+        self.shards().map(|shard| shard.report()).collect()
     }
 
     /// Parts with a lock of their own.
@@ -162,5 +187,48 @@ impl Store {
             }
         }
         listed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, Fetch, Put};
+    use super::*;
+    use crate::clock::{NEVER, START};
+    use crate::command::Mode;
+
+    #[test]
+    fn shards_add_up_and_a_hot_key_shows_in_one() {
+        const MEMORY: u64 = 64 << 20;
+        let store = Store::new(Config::new(MEMORY, 4)).expect("memory");
+        let put = |key: &[u8]| {
+            store.put(&Put { key, client_flags: 0, expiry: NEVER, mode: Mode::Set }, &[b'x'; 1000], START);
+        };
+        let hits = |key: &[u8], times: usize| {
+            for _ in 0..times {
+                store.fetch(key, &Fetch::GET, START, |_| ()).expect("it is there");
+            }
+        };
+        // More than fits.
+        for number in 0..100_000 {
+            put(format!("key-{number}").as_bytes());
+        }
+        let before = store.shard_reports();
+        let (totals, classes) = (store.totals(), store.classes(START));
+        let sum = |read: fn(&ShardReport) -> u64| -> u64 { before.iter().map(read).sum() };
+        assert_eq!(before.len(), 2);
+        assert_eq!(sum(|of| of.totals.curr_items), totals.curr_items);
+        assert_eq!(sum(|of| of.totals.bytes), totals.bytes);
+        assert_eq!(sum(|of| of.totals.resident_pages), totals.resident_pages);
+        assert_eq!(sum(|of| of.evicted), classes.iter().map(|class| class.counters.evicted).sum::<u64>());
+        assert_eq!(sum(|of| of.evicted) + totals.curr_items, 100_000);
+        assert!(before.iter().all(|of| of.evicted > 10_000 && of.totals.curr_items > 20_000), "{before:?}");
+        let limit = sum(|of| of.limit_bytes);
+        assert!(limit <= MEMORY && limit > MEMORY / 10 * 9, "{limit} bytes");
+        hits(b"key-99999", 5000);
+        let mut more: Vec<u64> =
+            store.shard_reports().iter().zip(&before).map(|(after, before)| after.get_hits - before.get_hits).collect();
+        more.sort_unstable();
+        assert_eq!(more, [0, 5000]);
     }
 }

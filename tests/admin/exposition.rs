@@ -98,6 +98,15 @@ fn numbers_are_well_formed_and_counters_only_rise() {
     assert_eq!((gets("hit"), gets("miss")), (600.0, 1200.0));
     assert_eq!(before["memcached_commands_total{command=\"set\",status=\"hit\"}"], 600.0);
     assert_eq!(before["memcached_current_items"], 200.0);
+    let of_shards = |name: &str| -> f64 {
+        let shards = 0..before["larder_shards"] as usize;
+        shards.map(|shard| before[&format!("{name}{{shard=\"{shard}\"}}")]).sum()
+    };
+    assert_eq!(of_shards("larder_shard_items"), 200.0);
+    assert_eq!(of_shards("larder_shard_hits_total"), 600.0);
+    assert_eq!(of_shards("larder_shard_bytes"), before["memcached_current_bytes"]);
+    assert_eq!(of_shards("larder_shard_pages_resident"), before["larder_pages_resident"]);
+    assert!(of_shards("larder_shard_limit_bytes") <= before["memcached_limit_bytes"]);
     assert_eq!(before["memcached_up"], 1.0);
     assert_eq!(before["larder_workers"], 2.0);
 }

@@ -53,6 +53,11 @@ pub(super) fn render(snapshot: &Snapshot) -> String {
                     samples.add(&[("slab", &report.class.to_string())], read(report) as f64);
                 }
             }
+            Source::Shard(read) => {
+                for (shard, report) in snapshot.own.shards.iter().enumerate() {
+                    samples.add(&[("shard", &shard.to_string())], read(report) as f64);
+                }
+            }
             Source::Each(read) => read(snapshot, &mut samples),
         }
         if let Some(lines) = samples.lines() {
@@ -85,6 +90,7 @@ pub fn docs_page() -> String {
     for family in table::all() {
         let labels = match family.source {
             Source::Class(_) => "`slab`".to_owned(),
+            Source::Shard(_) => "`shard`".to_owned(),
             _ => family.labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", "),
         };
         page.push_str(&format!("| `{}` | {} | {labels} | {} |\n", family.name, family.kind.name(), family.help));

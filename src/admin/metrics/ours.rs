@@ -2,7 +2,7 @@
 
 use super::Kind::{Counter, Gauge, Histogram};
 use super::samples::Samples;
-use super::table::{Family, class, each, row};
+use super::table::{Family, class, each, row, shard};
 use crate::admin::snapshot::Snapshot;
 use crate::stats::latency::{BUCKETS, KINDS, bound_secs};
 
@@ -18,8 +18,24 @@ pub(super) static OURS: &[Family] = &[
     ),
     row("larder_workers", Gauge, "threads", "Threads that serve requests (-t)."),
     each("larder_shards", Gauge, &[], "Parts of the store, each with a lock of its own.", |snapshot, samples| {
-        samples.add(&[], snapshot.own.shards as f64);
+        samples.add(&[], snapshot.own.shards.len() as f64);
     }),
+    shard(
+        "larder_shard_items",
+        Gauge,
+        "Items of the shard. Keys are spread by their hashes, so shards differ little; large items make them differ.",
+        |of| of.totals.curr_items,
+    ),
+    shard("larder_shard_bytes", Gauge, "Bytes of its items.", |of| of.totals.bytes),
+    shard("larder_shard_limit_bytes", Gauge, "Bytes for its items and index: its share of -m.", |of| of.limit_bytes),
+    shard("larder_shard_pages_resident", Gauge, "Its pages of 64 KiB that take memory.", |of| of.totals.resident_pages),
+    shard(
+        "larder_shard_hits_total",
+        Counter,
+        "Keys found in it; where one shard has far more than others, so has its lock: look for a hot key.",
+        |of| of.get_hits,
+    ),
+    shard("larder_shard_items_evicted_total", Counter, "Its items that had to go before their time.", |of| of.evicted),
     each(
         "larder_batch_duration_seconds",
         Histogram,
@@ -113,7 +129,8 @@ pub(super) static OURS: &[Family] = &[
     row("larder_index_bytes", Gauge, "hash_bytes", "Bytes of the index."),
     row("larder_pages_free", Gauge, "slab_global_page_pool", "Pages of 64 KiB that belong to no size class."),
     each("larder_pages_resident", Gauge, &[], "Pages of 64 KiB that take memory.", |snapshot, samples| {
-        samples.add(&[], snapshot.own.pages_resident as f64);
+        let pages: u64 = snapshot.own.shards.iter().map(|of| of.totals.resident_pages).sum();
+        samples.add(&[], pages as f64);
     }),
     row("larder_pages_moved_total", Counter, "slabs_moved", "Pages that moved to another size class."),
     row(

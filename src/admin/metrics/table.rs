@@ -5,7 +5,7 @@ use super::ours::OURS;
 use super::samples::Samples;
 use crate::admin::snapshot::Snapshot;
 use crate::slab::classes::PAGE;
-use crate::store::ClassReport;
+use crate::store::{ClassReport, ShardReport};
 
 /// Metrics of one name.
 pub(super) struct Family {
@@ -26,6 +26,8 @@ pub(super) enum Source {
     Setting(&'static str),
     /// A number of each size class that has a page or had a value; the label is `slab`.
     Class(fn(&ClassReport) -> u64),
+    /// A number of each shard; the label is `shard`, from 0.
+    Shard(fn(&ShardReport) -> u64),
     /// Whatever this adds.
     Each(fn(&Snapshot, &mut Samples)),
 }
@@ -45,6 +47,10 @@ const fn setting(name: &'static str, row: &'static str, help: &'static str) -> F
 
 pub(super) const fn class(name: &'static str, kind: Kind, help: &'static str, read: fn(&ClassReport) -> u64) -> Family {
     Family { name, kind, labels: &[], help, source: Source::Class(read) }
+}
+
+pub(super) const fn shard(name: &'static str, kind: Kind, help: &'static str, read: fn(&ShardReport) -> u64) -> Family {
+    Family { name, kind, labels: &[], help, source: Source::Shard(read) }
 }
 
 pub(super) const fn each(

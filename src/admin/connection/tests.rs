@@ -65,6 +65,15 @@ impl Pair {
         plain
     }
 
+    /// Reads so many bytes at most, as they came.
+    fn read(&mut self, most: u64) -> Vec<u8> {
+        let mut plain = Vec::new();
+        self.tls.read_tls(&mut (&self.socket).take(most)).unwrap();
+        self.tls.process_new_packets().unwrap();
+        let _ = self.tls.reader().read_to_end(&mut plain);
+        plain
+    }
+
     /// Both sides to the end of the handshake.
     fn shake_hands(&mut self) {
         while self.tls.is_handshaking() {
@@ -193,12 +202,12 @@ fn a_large_answer_leaves_as_fast_as_it_is_read() {
         assert_eq!(pair.turn(SECOND), Turn::Wait);
         assert!(pair.connection.phase == Phase::Lingering || pair.connection.is_sending());
         assert_eq!(pair.connection.deadline() == pair.begun + SECOND + LINGER_TIME_MAX, !pair.connection.is_sending());
-        content.extend(pair.exchange());
+        content.extend(pair.read(4 << 10));
         turns += 1;
     }
     content.extend(pair.exchange());
     let head = content.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
     assert_eq!(content.len() - head, LARGE_BYTES);
     assert!(content[head..].iter().all(|byte| *byte == b'x'));
-    assert!(turns > 5, "it went out in {turns} pieces");
+    assert!(turns > 100, "it went out in {turns} pieces");
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Lazy loading in Node, by npm's memcache over TLS with a login.
 //
-//     npm install memcache
+//     npm install memcache@1.10.0          # wants Node 22.19; npm takes an older one, without TLS, for older Nodes
 //     LARDER_CA=ca.pem LARDER_USER=app LARDER_PASSWORD=secret node node_memcache.js
 //
 // LARDER_HOST and LARDER_PORT are localhost and 11211 without them.
@@ -36,6 +36,9 @@ class Connection {
         this.#login = LARDER_USER === undefined ? undefined : `${LARDER_USER} ${LARDER_PASSWORD}`;
         this.node = createNode(LARDER_HOST, Number(LARDER_PORT), { timeout: TIMEOUT_MS, tls });
         this.node.on('error', () => {}); // whoever has asked is told
+        if (tls && !this.node.uri.startsWith('memcaches:')) {
+            throw new Error('this memcache knows no TLS and would send the password in the clear: take 1.10.0 or newer');
+        }
     }
 
     // All who find it closed wait for one to open it.

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Logs in by SCRAM-SHA-256 over Larder's text protocol, then sets and gets a key. Python's standard library is enough.
+"""Logs in by SCRAM-SHA-256 over Larder's text protocol and asks for the version. Python's standard library is enough.
 
     scram_login.py HOST PORT USER            the password is read from standard input
+
+It speaks no TLS, so it is for this machine, or for the tunnel of stunnel.conf. The password is never sent.
 
 The words are those of docs/authentication.md, "SASL over text"; the messages those of RFC 5802 and RFC 7677.
 """
@@ -13,6 +15,8 @@ import hmac
 import os
 import socket
 import sys
+
+TIMEOUT_SECS = 10
 
 
 def digest(key, message):
@@ -26,13 +30,13 @@ def attributes(message):
 
 class Connection:
     def __init__(self, host, port):
-        self.socket = socket.create_connection((host, port))
+        self.socket = socket.create_connection((host, port), timeout=TIMEOUT_SECS)
         self.file = self.socket.makefile("rb")
 
     def line(self):
         line = self.file.readline()
         if not line.endswith(b"\r\n"):
-            raise ConnectionError("the server closed the connection")
+            raise ConnectionError("the server closed the connection; does it want TLS?")
         return line[:-2].decode()
 
     def sasl(self, message, mechanism=None):
@@ -78,10 +82,13 @@ class Connection:
 def main():
     host, port, user = sys.argv[1:4]
     password = getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    connection = Connection(host, int(port))
-    connection.log_in(user, password)
-    connection.socket.sendall(b"set greeting 0 60 5\r\nhello\r\nget greeting\r\n")
-    print("\n".join(connection.line() for _ in range(4)))
+    try:
+        connection = Connection(host, int(port))
+        connection.log_in(user, password)
+        connection.socket.sendall(b"version\r\n")
+        print(connection.line())
+    except OSError as error:
+        sys.exit(f"no login: {error}")
 
 
 if __name__ == "__main__":

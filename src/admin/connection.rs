@@ -108,13 +108,12 @@ impl Connection {
 
     /// It is over whatever it waits for: its time is, or its place is wanted.
     pub(super) fn give_up(&mut self) {
-        if self.phase != Phase::Lingering {
-            self.note_unopened("it took too long");
-        }
+        self.note_unopened("it took too long");
     }
 
+    /// A handshake that is over without being done. Who lingers has been noted.
     fn note_unopened(&mut self, why: impl ToString) {
-        if !self.wire.is_open() {
+        if self.phase != Phase::Lingering && !self.wire.is_open() {
             self.fault = Some(TlsFault::Handshake(why.to_string()));
         }
     }

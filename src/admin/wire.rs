@@ -139,6 +139,15 @@ impl Wire {
     }
 }
 
+/// However a connection ends, TLS says so: a client must be able to tell it from bytes that somebody cut off (RFC 8446
+/// section 6.1).
+impl Drop for Wire {
+    fn drop(&mut self) {
+        // Whoever is gone needs no word.
+        let _ = self.end();
+    }
+}
+
 impl AsFd for Wire {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()

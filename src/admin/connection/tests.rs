@@ -158,6 +158,37 @@ fn what_is_no_handshake_is_told_so_and_has_a_moment_to_read_it() {
 }
 
 #[test]
+fn a_handshake_that_failed_is_one_fault_however_its_client_leaves() {
+    let mut pair = Pair::new();
+    pair.socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    assert_eq!(pair.turn(SECOND), Turn::Wait);
+    assert!(matches!(pair.connection.take_fault(), Some(TlsFault::Handshake(_))));
+    // The alert is unread, so the kernel resets the connection.
+    drop(pair.socket);
+    assert_eq!(pair.connection.turn(pair.begun + SECOND, answer), Turn::Close);
+    assert_eq!(pair.connection.take_fault(), None, "it was noted");
+}
+
+#[test]
+fn a_connection_that_is_over_says_so_in_tls() {
+    let farewell = |mut pair: Pair| {
+        drop(pair.connection);
+        pair.tls.read_tls(&mut pair.socket).unwrap();
+        pair.tls.process_new_packets().unwrap().peer_has_closed()
+    };
+    let mut idle = Pair::new();
+    idle.shake_hands();
+    idle.connection.give_up();
+    assert!(farewell(idle), "its time was over");
+    let mut left = Pair::new();
+    left.shake_hands();
+    left.tls.send_close_notify();
+    left.exchange();
+    assert_eq!(left.turn(SECOND), Turn::Close);
+    assert!(farewell(left), "its client has ended it");
+}
+
+#[test]
 fn what_is_not_encrypted_behind_the_handshake_ends_the_connection() {
     let mut pair = Pair::new();
     pair.shake_hands();

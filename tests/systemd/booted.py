@@ -229,7 +229,7 @@ def crashes(c, box):
             box.run("systemctl", "restart", "larder")
         fill()
         process = box.unit("MainPID")
-        box.run("sh", "-c", f"kill -{harm} {process}")
+        c.that(f"{name}, it was harmed", box.status("systemctl", "kill", "--kill-who=main", f"--signal={harm}", "larder"), 0)
         c.eventually(f"{name}, it is started again", lambda: (
             box.unit("MainPID") not in (process, "0"), box.unit("ActiveState")), (True, "active"), PATIENCE_SECS)
         c.that(f"{name}, it starts empty and works", (held(), fill(), held()), (0, ITEMS, ITEMS))

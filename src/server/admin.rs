@@ -58,7 +58,10 @@ pub(super) fn start(door: Option<Door>, tls: Option<&Arc<Tls>>, settings: &Setti
     let read = settings.admin_token_file.as_deref().map(Token::read).transpose();
     let token = read.map_err(|error| Failure::new(exit_status::FAILURE, error))?;
     if door.is_on_network() && door.tls() == AdminTls::Off {
-        log::warn!("admin={door}: token and numbers cross the network in the clear; give --admin tls:{door}");
+        log::warn!(
+            "admin={door}: token and numbers cross the network in the clear; give --admin tls:{door}, or call a passed \
+             socket larder-admin-tls"
+        );
     }
     log::info!("serving admin={door}");
     Admin::start(door, tls, token)

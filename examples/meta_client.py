@@ -18,7 +18,7 @@ from larder_client import TIMEOUT_SECS, server, tls
 
 
 class Meta:
-    """One connection, made when it is needed and again when it has ended. It is for one thread at a time.
+    """One connection, made when it is needed and again after an error. It is for one thread at a time.
 
     A server that is out of reach is an OSError; a refusal, also of the login or by the certificate, a ValueError.
     """
@@ -48,8 +48,9 @@ class Meta:
             if self.stream is None:
                 self._connect()
             reply = self._exchange(line.encode() + b"\r\n" + (b"" if value is None else value + b"\r\n"))
-        if reply.split()[0].endswith("ERROR"):
-            raise ValueError(reply.strip())
+            if reply.split()[0].endswith("ERROR"):
+                # A value that was not understood may be taken for a command, whose reply would come next.
+                raise ValueError(reply.strip())
         return reply
 
     def close(self):

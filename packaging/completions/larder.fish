@@ -12,7 +12,7 @@ complete -c larder -s c -l conn-limit -d 'connections served at once' -r
 complete -c larder -l max-connections-per-address -d 'of these, with one client address' -r
 complete -c larder -l max-connection-rate -d 'new connections a second from one client address, so many at once at most' -r
 complete -c larder -l admin -d 'serve metrics for Prometheus, health and a page with charts over HTTP here' -r
-complete -c larder -l admin-token-file -d 'whoever asks the admin port for data has to show the bearer token in this file, with mtls' -r -F
+complete -c larder -l admin-token-file -d 'whoever asks the admin port for data has to show the bearer token in this file' -r -F
 complete -c larder -l cluster -d 'tell clients that discover nodes' -r
 complete -c larder -l cluster-resolver -d 'name servers for --cluster in the place of those in /etc/resolv.conf' -r
 complete -c larder -s b -l listen-backlog -d 'connections the kernel keeps waiting for accept' -r

@@ -116,8 +116,8 @@ pub(super) static FLAGS: &[Row] = &[
     Row::long(
         "admin-token-file",
         Network,
-        "whoever asks the admin port for data has to show the bearer token in this file, with mtls: a certificate as \
-         well. With it --admin may be any address",
+        "whoever asks the admin port for data has to show the bearer token in this file. With it --admin may be any \
+         address; where that begins with mtls: a certificate has to be shown as well",
     )
     .value("file", "", |draft, word| word.path().map(|path| draft.settings.admin_token_file = Some(path))),
     Row::long(

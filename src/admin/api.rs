@@ -65,6 +65,7 @@ pub(super) fn render(snapshot: &Snapshot, shows_keys: bool) -> Vec<u8> {
         "hot_keys": hot_keys.collect::<Vec<Value>>(),
         "counts_prefixes": snapshot.counts_prefixes,
         "prefixes": prefixes.collect::<Vec<Value>>(),
+        "silent_workers": own.silent_workers,
         "shards": own.shards.len(),
         "by_shard": shards,
         "refused": { "conn_limit": own.refused_conn_limit, "per_address": own.refused_per_address },

@@ -21,7 +21,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use door::Door;
 #[cfg(fuzzing)]
@@ -36,7 +36,7 @@ use crate::settings::AdminTls;
 use crate::shared::Shared;
 use crate::tls::{ClientCertificates, Tls};
 use serve::Entry;
-use snapshot::Snapshots;
+use snapshot::{Snapshot, Snapshots};
 
 /// How long a worker may not turn before the server counts as ill.
 const WORKER_PATIENCE: Duration = Duration::from_secs(5);
@@ -67,8 +67,15 @@ struct State {
 #[derive(Debug)]
 struct Site {
     shared: Arc<Shared>,
+    /// One for probes and scrapes, so that alerts and `/healthz` say the same.
     pulse: Mutex<Pulse>,
     snapshots: Snapshots,
+}
+
+impl Site {
+    fn snapshot(&self, now: Instant) -> Arc<Snapshot> {
+        self.snapshots.take(&self.shared, &self.pulse, now)
+    }
 }
 
 impl Admin {

@@ -19,7 +19,7 @@ pub(super) fn answer(request: &Request<'_>, state: &State, now: Instant) -> Resp
             (Some(refusal), _) => refusal,
             (None, None) => Response::text(Status::Unavailable, "starting\n"),
             (None, Some(site)) if request.path == "/metrics" => {
-                let text = metrics::render(&site.snapshots.take(&site.shared, now));
+                let text = metrics::render(&site.snapshot(now));
                 Response::data("text/plain; version=0.0.4; charset=utf-8", text.into_bytes())
             }
             (None, Some(site)) => {
@@ -27,8 +27,7 @@ pub(super) fn answer(request: &Request<'_>, state: &State, now: Instant) -> Resp
                 // what any application may have that uses the cache.
                 let may_ask = state.token.is_some() || site.shared.authority.is_none();
                 let shows_keys = may_ask && site.shared.settings.dumping;
-                let snapshot = site.snapshots.take(&site.shared, now);
-                Response::data("application/json", api::render(&snapshot, shows_keys))
+                Response::data("application/json", api::render(&site.snapshot(now), shows_keys))
             }
         },
         _ => Response::of(Status::NotFound),
@@ -36,7 +35,7 @@ pub(super) fn answer(request: &Request<'_>, state: &State, now: Instant) -> Resp
 }
 
 fn health(site: Option<&Site>, now: Instant) -> Response {
-    match site.and_then(|site| site.pulse.lock().silent_worker(now)) {
+    match site.and_then(|site| site.pulse.lock().silent_workers(now).first().copied()) {
         None => Response::text(Status::Ok, "ok\n"),
         Some(worker) => Response::text(Status::Unavailable, format!("worker={worker} does not answer\n")),
     }

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use crate::auth::authority::{Authority, Kind};
 use crate::auth::sasl::Mechanism;
 use crate::clock::Seconds;
+use crate::net::pulse::Pulse;
 use crate::shared::Shared;
 use crate::stats::latency::Histograms;
 use crate::stats::prefixes::PrefixCounts;
@@ -40,6 +41,8 @@ pub(super) struct Snapshot {
 /// What `stats` has no row for.
 #[derive(Debug)]
 pub(super) struct Own {
+    /// Workers that have not answered in time.
+    pub(super) silent_workers: usize,
     pub(super) shards: Vec<ShardReport>,
     pub(super) connection_buffer_bytes: u64,
     pub(super) refused_conn_limit: u64,
@@ -79,21 +82,22 @@ pub(super) struct Snapshots {
 
 impl Snapshots {
     /// The numbers now, or a moment ago.
-    pub(super) fn take(&self, shared: &Shared, now: Instant) -> Arc<Snapshot> {
+    pub(super) fn take(&self, shared: &Shared, pulse: &Mutex<Pulse>, now: Instant) -> Arc<Snapshot> {
         let mut last = self.last.lock();
         if let Some((taken, snapshot)) = &*last
             && now.saturating_duration_since(*taken) < FRESH_FOR
         {
             return Arc::clone(snapshot);
         }
-        let snapshot = Arc::new(Snapshot::take(shared, shared.clock.now()));
+        let silent_workers = pulse.lock().silent_workers(now).len();
+        let snapshot = Arc::new(Snapshot::take(shared, silent_workers, shared.clock.now()));
         *last = Some((now, Arc::clone(&snapshot)));
         snapshot
     }
 }
 
 impl Snapshot {
-    fn take(shared: &Shared, now: Seconds) -> Snapshot {
+    fn take(shared: &Shared, silent_workers: usize, now: Seconds) -> Snapshot {
         use std::sync::atomic::Ordering::Relaxed;
         let mut classes = shared.store.classes(now);
         classes.retain(|report| report.gauges.total_pages > 0 || report.counters.cmd_set > 0);
@@ -110,6 +114,7 @@ impl Snapshot {
             prefixes: shared.prefixes.top(TOP),
             counts_prefixes: shared.detail.load(Relaxed),
             own: Own {
+                silent_workers,
                 shards: shared.store.shard_reports(),
                 connection_buffer_bytes: shared.kept_bytes.load(Relaxed),
                 refused_conn_limit: shared.connections.rejected.load(Relaxed),

@@ -33,16 +33,13 @@ impl Pulse {
         Pulse { workers, patience }
     }
 
-    /// The first worker that has not looked in time. Wakes those anew that have, and waits for none: what they do is told
-    /// next time.
-    pub fn silent_worker(&mut self, now: Instant) -> Option<usize> {
-        let mut silent = None;
-        for (number, worker) in self.workers.iter_mut().enumerate() {
-            if worker.is_silent(now, self.patience) {
-                silent = silent.or(Some(number));
-            }
-        }
-        silent
+    /// The workers that have not looked in time. Wakes those anew that have, and waits for none: what they do is told next
+    /// time. Whoever else asks in between takes nothing away: a worker is waited for from the first question behind its
+    /// last look, so more questions find one that is stuck earlier, never later.
+    pub fn silent_workers(&mut self, now: Instant) -> Vec<usize> {
+        let patience = self.patience;
+        let workers = self.workers.iter_mut().enumerate();
+        workers.filter_map(|(number, worker)| worker.is_silent(now, patience).then_some(number)).collect()
     }
 }
 
@@ -67,21 +64,46 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(5);
 
-    #[test]
-    fn each_worker_must_look_each_time_it_is_woken() {
-        let polls = [Poll::new().unwrap(), Poll::new().unwrap()];
+    const NONE: [usize; 0] = [];
+    const A_MOMENT: Duration = Duration::from_millis(1);
+
+    /// Two workers, whose polls have to live as long as they do.
+    fn two() -> (Vec<Poll>, Vec<Arc<Mailbox>>, Pulse) {
+        let polls = vec![Poll::new().unwrap(), Poll::new().unwrap()];
         let mailbox = |poll: &Poll| Arc::new(Mailbox::new(poll.registry(), Token(0)).unwrap());
         let mailboxes: Vec<Arc<Mailbox>> = polls.iter().map(mailbox).collect();
-        let mut pulse = Pulse::new(mailboxes.clone(), PATIENCE);
+        let pulse = Pulse::new(mailboxes.clone(), PATIENCE);
+        (polls, mailboxes, pulse)
+    }
+
+    #[test]
+    fn each_worker_must_look_each_time_it_is_woken() {
+        let (_polls, mailboxes, mut pulse) = two();
         let start = Instant::now();
-        assert_eq!(pulse.silent_worker(start), None);
-        assert_eq!(pulse.silent_worker(start + PATIENCE), None, "not too late yet");
-        let late = start + PATIENCE + Duration::from_millis(1);
-        assert_eq!(pulse.silent_worker(late), Some(0));
+        assert_eq!(pulse.silent_workers(start), NONE);
+        assert_eq!(pulse.silent_workers(start + PATIENCE), NONE, "not too late yet");
+        let late = start + PATIENCE + A_MOMENT;
+        assert_eq!(pulse.silent_workers(late), [0, 1]);
         mailboxes[0].take();
-        assert_eq!(pulse.silent_worker(late), Some(1), "one does not answer for the other");
+        assert_eq!(pulse.silent_workers(late), [1], "one does not answer for the other");
         mailboxes[1].take();
-        assert_eq!(pulse.silent_worker(late), None, "it is forgiven");
-        assert_eq!(pulse.silent_worker(late + PATIENCE + PATIENCE), Some(0), "a new question needs a new answer");
+        assert_eq!(pulse.silent_workers(late), NONE, "it is forgiven");
+        assert_eq!(pulse.silent_workers(late + PATIENCE + PATIENCE), [0, 1], "a new question needs a new answer");
+    }
+
+    #[test]
+    fn those_who_ask_often_hide_nothing_from_those_who_ask_seldom() {
+        let (_polls, mailboxes, mut pulse) = two();
+        let start = Instant::now();
+        assert_eq!(pulse.silent_workers(start), NONE);
+        for step in 0..=PATIENCE.as_millis() as u64 {
+            mailboxes[1].take();
+            assert_eq!(pulse.silent_workers(start + Duration::from_millis(step)), NONE, "{step}");
+        }
+        let late = start + PATIENCE + A_MOMENT;
+        for _ in 0..3 {
+            mailboxes[1].take();
+            assert_eq!(pulse.silent_workers(late), [0], "whoever asks next is told the same");
+        }
     }
 }

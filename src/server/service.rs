@@ -139,12 +139,12 @@ fn report(
 ) {
     // Woken at one look, a worker has until the next one.
     let mut pulse = Pulse::new(mailboxes, Duration::ZERO);
-    pulse.silent_worker(Instant::now());
+    pulse.silent_workers(Instant::now());
     let mut told = String::new();
     let mut status_due = Instant::now() + STATUS_PERIOD;
     let pause = watchdog.unwrap_or(STATUS_PERIOD).min(STATUS_PERIOD);
     while end.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-        let silent = pulse.silent_worker(Instant::now());
+        let silent = pulse.silent_workers(Instant::now()).first().copied();
         if watchdog.is_some() && silent.is_none() {
             let _ = notifier.say("WATCHDOG=1");
         }

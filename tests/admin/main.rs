@@ -6,6 +6,7 @@ mod authority;
 mod support;
 
 mod exposition;
+mod health;
 mod http;
 mod logins;
 mod readers;

@@ -203,11 +203,29 @@ def check_lock(browser, larder, out, directory):
         server.wait()
 
 
-def start(larder, port, admin, pid_file):
+def check_notices(browser, larder, directory):
+    """What wants attention is said: here a worker that waits for ever, as nobody reads its log."""
+    port, admin, pid_file = free_port(), free_port(), pathlib.Path(directory, "noticed.pid")
+    server = start(larder, port, admin, pid_file, "-vv", stderr=subprocess.PIPE)
+    notices = "document.querySelector('#notices').innerText"
+    try:
+        browser.call("Page.navigate", url=f"http://127.0.0.1:{admin}/")
+        browser.await_that("numbers", "document.querySelector('#state')?.textContent === 'live'")
+        if "worker" in (said := browser.evaluate(notices)):
+            sys.exit(f"no worker is stuck, and the page says {said}")
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"mn\r\n" * 4000)
+            browser.await_that("a stuck worker", f"{notices}.includes('A worker has not answered')")
+    finally:
+        server.kill()
+        server.wait()
+
+
+def start(larder, port, admin, pid_file, *more, **streams):
     """A server, once it serves."""
     pid_file.unlink(missing_ok=True)
     server = subprocess.Popen([larder, "-l", "127.0.0.1", "-p", str(port), "-u", "root", "-m", "24", "-D", ":",
-                               "--admin", f"127.0.0.1:{admin}", "-P", pid_file])
+                               "--admin", f"127.0.0.1:{admin}", "-P", pid_file, *more], **streams)
     deadline = time.monotonic() + PATIENCE_SECS
     while not pid_file.exists():
         if time.monotonic() > deadline or server.poll() is not None:
@@ -285,6 +303,7 @@ def check_page(larder, out, directory):
             sys.exit(f"the page complains: {complaints}")
         server = check_outage(browser, server, lambda: start(larder, port, admin, pid_file), port)
         check_lock(browser, larder, out, directory)
+        check_notices(browser, larder, directory)
     finally:
         stop.set()
         if browser:

@@ -17,6 +17,13 @@ pub(super) static OURS: &[Family] = &[
         },
     ),
     row("larder_workers", Gauge, "threads", "Threads that serve requests (-t)."),
+    each(
+        "larder_workers_silent",
+        Gauge,
+        &[],
+        "Of these, those that have not answered for five seconds, seen from one question to the next; /healthz is 503 then.",
+        |snapshot, samples| samples.add(&[], snapshot.own.silent_workers as f64),
+    ),
     each("larder_shards", Gauge, &[], "Parts of the store, each with a lock of its own.", |snapshot, samples| {
         samples.add(&[], snapshot.own.shards.len() as f64);
     }),

@@ -71,6 +71,7 @@ pub(super) fn render(snapshot: &Snapshot, shows_keys: bool) -> Vec<u8> {
         "refused": { "conn_limit": own.refused_conn_limit, "per_address": own.refused_per_address },
         "idle_kicks": own.idle_kicks,
         "uses_tls": own.uses_tls,
+        "certificate_expires": own.certificate_expires,
         "asks_for_logins": own.logins.is_some(),
         "logins": logins,
     });

@@ -49,6 +49,8 @@ pub(super) struct Own {
     pub(super) refused_per_address: u64,
     pub(super) idle_kicks: u64,
     pub(super) uses_tls: bool,
+    /// In seconds of the Unix epoch; absent where nothing is served by TLS.
+    pub(super) certificate_expires: Option<i64>,
     /// Absent where no login is asked for.
     pub(super) logins: Option<Logins>,
 }
@@ -121,6 +123,7 @@ impl Snapshot {
                 refused_per_address: shared.connections.rejected_per_address.load(Relaxed),
                 idle_kicks: shared.counters.iter().map(|counters| counters.idle_kicks.value()).sum(),
                 uses_tls: shared.settings.tls.enabled,
+                certificate_expires: shared.tls.as_ref().map(|tls| tls.certificate_expires()),
                 logins: shared.authority.as_ref().map(Logins::of),
             },
         }

@@ -223,7 +223,7 @@ impl Channel {
     pub fn client_name(&self) -> Option<String> {
         let certificate = self.tls.peer_certificates()?.first()?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-        if validity(certificate, now)? != Validity::Now {
+        if !matches!(validity(certificate, now)?, Validity::Until(_)) {
             return None;
         }
         identity::name(certificate)

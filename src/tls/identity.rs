@@ -7,7 +7,8 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 /// Whether a certificate's time has come and is not over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Validity {
-    Now,
+    /// It ends in this second of the Unix epoch.
+    Until(i64),
     /// It begins then.
     NotYet(String),
     /// It ended then.
@@ -23,7 +24,7 @@ pub(super) fn validity(certificate: &CertificateDer<'_>, unix_secs: i64) -> Opti
     } else if unix_secs > validity.not_after.timestamp() {
         Validity::Over(validity.not_after.to_string())
     } else {
-        Validity::Now
+        Validity::Until(validity.not_after.timestamp())
     })
 }
 

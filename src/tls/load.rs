@@ -25,7 +25,7 @@ use crate::source_file::{Fault, Kind, LoadError, read_file};
 pub(super) fn configs(settings: &TlsSettings) -> Result<Configs, LoadError> {
     let provider = CryptoProvider { cipher_suites: settings.ciphers.suites(), ..ring::default_provider() };
     let provider = Arc::new(provider);
-    let (chain_path, chain) = chain(settings)?;
+    let Chain { path: chain_path, certificates: chain, expires } = chain(settings)?;
     let (key_path, key) = key(settings)?;
     let roots = authorities(settings)?;
     let build = |clients: ClientCertificates| {
@@ -61,6 +61,7 @@ pub(super) fn configs(settings: &TlsSettings) -> Result<Configs, LoadError> {
         demanded: of_clients(ClientCertificates::Demanded)?,
         admin_ignored: of_admin(ClientCertificates::Ignored)?,
         admin_demanded: of_admin(ClientCertificates::Demanded)?,
+        expires,
     })
 }
 
@@ -80,12 +81,20 @@ fn path_of(kind: Kind, path: Option<&Path>) -> Result<&Path, LoadError> {
     path.ok_or_else(|| Fault::whole("TLS needs this option; give a file").of(kind, Path::new("")))
 }
 
-fn chain(settings: &TlsSettings) -> Result<(&Path, Vec<CertificateDer<'static>>), LoadError> {
+/// What clients are shown.
+struct Chain<'a> {
+    path: &'a Path,
+    certificates: Vec<CertificateDer<'static>>,
+    /// When the first of them ends, in seconds of the Unix epoch.
+    expires: i64,
+}
+
+fn chain(settings: &TlsSettings) -> Result<Chain<'_>, LoadError> {
     let path = path_of(Kind::ChainCert, settings.chain_cert.as_deref())?;
-    let chain = certificates(Kind::ChainCert, path)?;
+    let certificates = certificates(Kind::ChainCert, path)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-    let fault = match validity(&chain[0], now) {
-        Some(Validity::Now) => return Ok((path, chain)),
+    let fault = match validity(&certificates[0], now) {
+        Some(Validity::Until(expires)) => return Ok(Chain { path, certificates, expires }),
         Some(Validity::Over(when)) => format!("its first certificate was good until {when}; renew it"),
         Some(Validity::NotYet(when)) => format!("its first certificate is not good before {when}; look at the clock"),
         None => "its first certificate cannot be read; give an X.509 certificate as PEM".to_owned(),

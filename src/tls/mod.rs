@@ -60,6 +60,8 @@ struct Configs {
     demanded: Arc<ServerConfig>,
     admin_ignored: Arc<ServerConfig>,
     admin_demanded: Arc<ServerConfig>,
+    /// When the certificate that all of them show ends, in seconds of the Unix epoch.
+    expires: i64,
 }
 
 /// What is counted, in memcached's words.
@@ -154,6 +156,11 @@ impl Tls {
     /// When the files were read last.
     pub fn refreshed(&self) -> Seconds {
         self.refreshed.load(Ordering::Relaxed)
+    }
+
+    /// When the certificate that is shown ends, in seconds of the Unix epoch: its notAfter (RFC 5280 section 4.1.2.5).
+    pub fn certificate_expires(&self) -> i64 {
+        self.configs.load().expires
     }
 
     /// Whether sessions can be resumed.

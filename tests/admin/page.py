@@ -204,13 +204,18 @@ def check_lock(browser, larder, out, directory):
 
 
 def check_notices(browser, larder, directory):
-    """What wants attention is said: here a worker that waits for ever, as nobody reads its log."""
+    """What wants attention is said: a certificate of a few days, and a worker that waits for ever, as nobody reads its log."""
     port, admin, pid_file = free_port(), free_port(), pathlib.Path(directory, "noticed.pid")
-    server = start(larder, port, admin, pid_file, "-vv", stderr=subprocess.PIPE)
+    cert, key = pathlib.Path(directory, "cert.pem"), pathlib.Path(directory, "key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "20",
+                    "-subj", "/CN=localhost", "-keyout", key, "-out", cert], check=True, capture_output=True)
+    server = start(larder, port, admin, pid_file, "-vv", "-Z", "-o", f"ssl_chain_cert={cert},ssl_key={key}",
+                   listen=f"notls:127.0.0.1:{port}", stderr=subprocess.PIPE)
     notices = "document.querySelector('#notices').innerText"
     try:
         browser.call("Page.navigate", url=f"http://127.0.0.1:{admin}/")
         browser.await_that("numbers", "document.querySelector('#state')?.textContent === 'live'")
+        browser.await_that("a certificate", f"/^The certificate runs out in (19|20) days: /.test({notices})")
         if "worker" in (said := browser.evaluate(notices)):
             sys.exit(f"no worker is stuck, and the page says {said}")
         with socket.create_connection(("127.0.0.1", port)) as client:
@@ -221,10 +226,10 @@ def check_notices(browser, larder, directory):
         server.wait()
 
 
-def start(larder, port, admin, pid_file, *more, **streams):
+def start(larder, port, admin, pid_file, *more, listen="127.0.0.1", **streams):
     """A server, once it serves."""
     pid_file.unlink(missing_ok=True)
-    server = subprocess.Popen([larder, "-l", "127.0.0.1", "-p", str(port), "-u", "root", "-m", "24", "-D", ":",
+    server = subprocess.Popen([larder, "-l", listen, "-p", str(port), "-u", "root", "-m", "24", "-D", ":",
                                "--admin", f"127.0.0.1:{admin}", "-P", pid_file, *more], **streams)
     deadline = time.monotonic() + PATIENCE_SECS
     while not pid_file.exists():

@@ -56,6 +56,14 @@ impl Stand {
         tls.conn.peer_certificates().unwrap()[0].to_vec()
     }
 
+    /// When it says that its certificate ends.
+    fn expiry(&self) -> f64 {
+        let metrics = self.ask(None, &request("/metrics", "")).unwrap().content;
+        let line =
+            metrics.lines().find_map(|line| line.strip_prefix("larder_tls_certificate_expiry_timestamp_seconds "));
+        line.and_then(|number| number.parse().ok()).expect("a number")
+    }
+
     /// Waits until so many handshakes have failed, and no more. A client reads why a moment before it is counted.
     fn await_failed(&self, count: usize) {
         let deadline = Instant::now() + PATIENCE;
@@ -276,8 +284,10 @@ fn a_new_certificate_is_shown_to_new_connections_alone() {
     assert_eq!(exchange(&mut old, &request("/healthz", "")).status, 200);
     let before = old.conn.peer_certificates().unwrap()[0].to_vec();
     assert_eq!(stand.shown(), before);
-    for by_signal in [true, false] {
-        let next = stand.authority.issue("next");
+    // Midnight of the last day of 2999; of that of the next ones.
+    assert_eq!(stand.expiry(), 32_503_593_600.0);
+    for (by_signal, year, expiry) in [(true, 2998, 32_472_057_600.0), (false, 2997, 32_440_521_600.0)] {
+        let next = stand.authority.issue_until("next", year);
         for (name, text) in [("cert", &next.certificate), ("key", &next.key)] {
             std::fs::write(stand.server.path("beside"), text).unwrap();
             std::fs::rename(stand.server.path("beside"), stand.server.path(name)).unwrap();
@@ -289,6 +299,9 @@ fn a_new_certificate_is_shown_to_new_connections_alone() {
         let deadline = Instant::now() + PATIENCE;
         while stand.shown() != *expected {
             assert!(Instant::now() < deadline, "the new certificate is never shown");
+        }
+        while stand.expiry() != expiry {
+            assert!(Instant::now() < deadline, "the new certificate's end is never told");
         }
     }
     assert_eq!(exchange(&mut old, &request("/metrics", "")).status, 200);

@@ -103,6 +103,15 @@ pub(super) static OURS: &[Family] = &[
         "Seconds since certificates were read.",
     ),
     each(
+        "larder_tls_certificate_expiry_timestamp_seconds",
+        Gauge,
+        &[],
+        "When the certificate that is shown ends, in seconds of the Unix epoch; of a chain the server's own.",
+        |snapshot, samples| {
+            snapshot.own.certificate_expires.into_iter().for_each(|when| samples.add(&[], when as f64));
+        },
+    ),
+    each(
         "larder_connections_refused_total",
         Counter,
         &["limit"],

@@ -132,6 +132,8 @@ fn it_logs_in_over_a_unix_socket_and_over_tls() {
     let own: Vec<&str> = own.iter().map(String::as_str).collect();
     let (said, up) = json(&[&own[..], &["--tls", "--ca", &ca, &mutual_node]].concat());
     assert!(up, "{said}");
+    let (said, up) = json(&[&node]);
+    assert!(!up && said["nodes"][0]["error"] == "speaks TLS; give --tls", "{said}");
     let (said, up) = json(&["--tls", "--ca", &ca, &fake(b"ERROR\r\n", false)]);
     assert!(!up && said["nodes"][0]["error"] == "speaks no TLS; leave --tls away", "{said}");
     // The key of another authority.

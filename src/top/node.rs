@@ -20,6 +20,9 @@ const REPLY_BYTES_MAX: usize = 256 * 1024;
 /// The longest that connecting, login or a reading may take.
 pub(super) const READING_SECS_MAX: u64 = 3;
 
+/// How the answer of a node begins that speaks TLS to one who does not: with an alert (RFC 8446 section 5.1).
+const TLS_ALERT: [u8; 2] = [21, 3];
+
 /// How nodes are spoken to.
 #[derive(Debug)]
 pub(super) struct Terms {
@@ -293,6 +296,9 @@ fn ask(
         };
         let searched = reply.len().max(parsed);
         reply.extend_from_slice(&buffer[..count]);
+        if reply.starts_with(&TLS_ALERT) {
+            return Err("speaks TLS; give --tls".to_owned());
+        }
         let mut from = searched;
         while let Some(at) = memchr::memchr(b'\n', &reply[from..]).map(|at| from + at) {
             let line = &reply[parsed..at];

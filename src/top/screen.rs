@@ -29,6 +29,8 @@ enum Key {
     Down,
     Left,
     Right,
+    PageUp,
+    PageDown,
     Enter,
     Escape,
     Suspend,
@@ -52,11 +54,13 @@ fn keys(mut bytes: &[u8]) -> Vec<Key> {
                     // Parameters, then one final byte.
                     let last = sequence.iter().position(|byte| (0x40..0x7f).contains(byte));
                     bytes = last.map_or(&[], |last| &sequence[last + 1..]);
-                    match last.map(|last| (last, sequence[last])) {
-                        Some((0, b'A')) => Key::Up,
-                        Some((0, b'B')) => Key::Down,
-                        Some((0, b'C')) => Key::Right,
-                        Some((0, b'D')) => Key::Left,
+                    match last.map(|last| &sequence[..=last]) {
+                        Some(b"A") => Key::Up,
+                        Some(b"B") => Key::Down,
+                        Some(b"C") => Key::Right,
+                        Some(b"D") => Key::Left,
+                        Some(b"5~") => Key::PageUp,
+                        Some(b"6~") => Key::PageDown,
                         _ => continue,
                     }
                 }
@@ -126,35 +130,61 @@ struct View {
     /// The chosen node's place on the command line.
     chosen: usize,
     detail: bool,
+    /// How many lines of the detail are above those that show.
+    scrolled: usize,
+    /// How many lines that move showed last: so far goes a page.
+    page: usize,
 }
 
 impl View {
     /// Follows a key; false when it was the last.
     fn press(&mut self, key: Key, rows: &[Row]) -> bool {
         let at = rows.iter().position(|row| row.place == self.chosen).unwrap_or(0);
-        match key {
-            Key::Quit => return false,
-            Key::Up => self.chosen = rows[at.saturating_sub(1)].place,
-            Key::Down => self.chosen = rows[(at + 1).min(rows.len() - 1)].place,
-            Key::Left => self.sorted = (self.sorted + SORTS - 1) % SORTS,
-            Key::Right => self.sorted = (self.sorted + 1) % SORTS,
-            Key::Enter => self.detail = true,
-            Key::Escape => self.detail = false,
-            Key::Suspend => {}
+        let above = |lines| rows[at.saturating_sub(lines)].place;
+        let below = |lines: usize| rows[at.saturating_add(lines).min(rows.len() - 1)].place;
+        match (key, self.detail) {
+            (Key::Quit, _) => return false,
+            (Key::Up, false) | (Key::Left, true) => self.chosen = above(1),
+            (Key::Down, false) | (Key::Right, true) => self.chosen = below(1),
+            (Key::PageUp, false) => self.chosen = above(self.page),
+            (Key::PageDown, false) => self.chosen = below(self.page),
+            (Key::Left, false) => self.sorted = (self.sorted + SORTS - 1) % SORTS,
+            (Key::Right, false) => self.sorted = (self.sorted + 1) % SORTS,
+            // Drawing keeps it within the lines there are.
+            (Key::Up, true) => self.scrolled = self.scrolled.saturating_sub(1),
+            (Key::Down, true) => self.scrolled = self.scrolled.saturating_add(1),
+            (Key::PageUp, true) => self.scrolled = self.scrolled.saturating_sub(self.page),
+            (Key::PageDown, true) => self.scrolled = self.scrolled.saturating_add(self.page),
+            (Key::Enter, false) => (self.detail, self.scrolled) = (true, 0),
+            (Key::Escape, _) => self.detail = false,
+            (Key::Enter, true) | (Key::Suspend, _) => {}
         }
         true
     }
 
     /// The whole screen as text that overwrites the one before.
-    fn draw(&self, rows: &[Row], (columns, height): (usize, usize)) -> String {
+    fn draw(&mut self, rows: &[Row], (columns, height): (usize, usize)) -> String {
         let at = rows.iter().position(|row| row.place == self.chosen).unwrap_or(0);
         let room = height.saturating_sub(1);
+        let mut help = "q quit  arrows choose, sort  Enter detail  Esc back".to_owned();
         let (lines, marked) = if self.detail {
-            (table::detail(&rows[at], columns), usize::MAX)
+            let mut lines = table::detail(&rows[at], columns);
+            // Head and node always show; of what is below as much as there is room for.
+            self.page = room.saturating_sub(2).max(1);
+            let hidden = lines.len().saturating_sub(2 + self.page);
+            self.scrolled = self.scrolled.min(hidden);
+            lines.drain(2..2 + self.scrolled);
+            let more = match hidden - self.scrolled {
+                0 => String::new(),
+                count => format!("{count} more below  "),
+            };
+            help = format!("{more}q quit  Up, Down, PgUp, PgDn scroll  Left, Right node  Esc back");
+            (lines, usize::MAX)
         } else {
             let mut lines = table::lines(rows, columns, self.sorted);
             // Head and total always show; of the nodes those around the chosen one.
             let nodes = room.saturating_sub(2).max(1);
+            self.page = nodes;
             let skipped = (at + 1).saturating_sub(nodes).min(rows.len().saturating_sub(nodes));
             lines.drain(1..1 + skipped);
             let shown = (rows.len() - skipped).min(nodes);
@@ -166,7 +196,6 @@ impl View {
             let (on, off) = if number == marked { ("\x1b[7m", "\x1b[0m") } else { ("", "") };
             screen.push_str(&format!("{on}{line}{off}\x1b[K\r\n"));
         }
-        let help = "q quit  arrows choose, sort  Enter detail  Esc back";
         screen.push_str(&format!("{}\x1b[J", help.chars().take(columns.saturating_sub(1)).collect::<String>()));
         screen
     }
@@ -235,6 +264,7 @@ fn size() -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::super::node::State;
+    use super::super::sample::Sample;
     use super::*;
 
     fn rows(count: usize) -> Vec<Row> {
@@ -245,6 +275,7 @@ mod tests {
     fn keys_come_of_bytes() {
         assert_eq!(keys(b"q\x1b[A\x1bOB\x1b"), [Key::Quit, Key::Up, Key::Down, Key::Escape]);
         assert_eq!(keys(b"\x1b[1;5C\x1b[C\x1b[3~\r"), [Key::Right, Key::Enter]);
+        assert_eq!(keys(b"\x1b[5~\x1b[6~\x1b[6;5~"), [Key::PageUp, Key::PageDown]);
         assert_eq!(keys(b"\x1b["), []);
         assert_eq!(keys(b"\x1a\x03"), [Key::Suspend, Key::Quit]);
     }
@@ -254,12 +285,56 @@ mod tests {
         let rows = rows(50);
         for height in [0, 1, 2, 4, 24, 60] {
             for chosen in [0, 1, 25, 49] {
-                let view = View { chosen, ..View::default() };
+                let mut view = View { chosen, ..View::default() };
                 let screen = view.draw(&rows, (80, height));
                 assert!(screen.matches("\r\n").count() < height.max(1), "{height}");
                 let name = format!("\x1b[7mn{chosen} ");
                 assert!(height < 4 || screen.contains(&name), "{height} {chosen}: {screen:?}");
             }
+        }
+    }
+
+    /// A node with this many size classes, the first of which has most memory.
+    fn node(classes: usize) -> Row {
+        let mut now = Sample::default();
+        now.take(b"STAT version 1.6").unwrap();
+        for class in 1..=classes {
+            for (name, value) in [("chunk_size", 96), ("total_chunks", 1000 - class), ("used_chunks", 1)] {
+                now.take(format!("STAT {class}:{name} {value}").as_bytes()).unwrap();
+            }
+        }
+        let state = State::Up(Box::new((Sample::default(), now, Duration::from_secs(1))));
+        Row { name: "n".to_owned(), state, place: 0 }
+    }
+
+    #[test]
+    fn each_line_of_a_detail_can_be_scrolled_to() {
+        let rows = [node(40)];
+        let lines = table::detail(&rows[0], 80);
+        for (height, key) in [(4, Key::Down), (10, Key::PageDown), (24, Key::Down), (24, Key::PageDown)] {
+            let mut view = View { detail: true, ..View::default() };
+            let mut seen = std::collections::HashSet::new();
+            loop {
+                let screen = view.draw(&rows, (80, height));
+                let shown: Vec<&str> = screen.trim_start_matches("\x1b[H").split("\x1b[K\r\n").collect();
+                let (help, shown) = shown.split_last().unwrap();
+                assert_eq!((shown.len(), shown[0], shown[1]), (height - 1, &lines[0][..], &lines[1][..]), "{height}");
+                seen.extend(shown.iter().map(|line| (*line).to_owned()));
+                let left = lines.len() - shown.len() - view.scrolled;
+                assert_eq!(help.contains(&format!("{left} more below")), left > 0, "{height}: {help}");
+                if left == 0 {
+                    break;
+                }
+                view.press(key, &rows);
+            }
+            assert!(lines.iter().all(|line| seen.contains(line)), "{height} {key:?}");
+            // No key is lost at the end.
+            let end = view.scrolled;
+            view.press(key, &rows);
+            view.draw(&rows, (80, height));
+            view.press(Key::Up, &rows);
+            assert_eq!(view.scrolled, end - 1);
+            assert!(!view.draw(&rows, (80, 200)).contains("more below") && view.scrolled == 0, "a taller terminal");
         }
     }
 
@@ -271,6 +346,9 @@ mod tests {
             assert!(view.press(key, &rows));
         }
         assert_eq!((view.chosen, view.sorted, view.detail), (1, SORTS - 1, true));
+        // There the arrows that sort go to other nodes.
+        view.press(Key::Left, &rows);
+        assert_eq!((view.chosen, view.sorted), (0, SORTS - 1));
         assert!(view.press(Key::Escape, &rows) && !view.detail && !view.press(Key::Quit, &rows));
     }
 }

@@ -93,6 +93,8 @@ fn a_thousand_watchers_one_after_another_leave_nothing_behind() {
         }
         drop(watchers);
     }
+    // One that the server has yet to accept would take its place later.
+    await_statistic(&mut client, "total_connections", "1001");
     await_statistic(&mut client, "curr_connections", "1");
     await_statistic(&mut client, "log_watchers", "0");
     let watchers: Vec<Watcher> = (0..20).map(|_| Watcher::of(&server, "")).collect();

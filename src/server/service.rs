@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
-use std::{fmt, io, thread};
+use std::{fmt, io, mem, thread};
 
 use crate::net::mailbox::Mailbox;
 use crate::net::pulse::Pulse;
@@ -141,6 +141,7 @@ fn report(
     let mut pulse = Pulse::new(mailboxes, Duration::ZERO);
     pulse.silent_workers(Instant::now());
     let mut told = String::new();
+    let mut is_silent = false;
     let mut status_due = Instant::now() + STATUS_PERIOD;
     let pause = watchdog.unwrap_or(STATUS_PERIOD).min(STATUS_PERIOD);
     while end.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
@@ -148,7 +149,9 @@ fn report(
         if watchdog.is_some() && silent.is_none() {
             let _ = notifier.say("WATCHDOG=1");
         }
-        if silent.is_none() && Instant::now() < status_due {
+        // A worker that answers again is told at once, or the complaint about it would stand.
+        let was_silent = mem::replace(&mut is_silent, silent.is_some());
+        if silent.is_none() && !was_silent && Instant::now() < status_due {
             continue;
         }
         status_due = Instant::now() + STATUS_PERIOD;

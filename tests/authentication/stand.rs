@@ -58,7 +58,7 @@ impl Users {
         self.passwd(&words, PASSWORD);
     }
 
-    /// Runs larder-passwd on the file.
+    /// Runs larder-passwd on the file; an empty `password` is not written.
     pub(crate) fn passwd(&self, words: &[&str], password: &str) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_larder-passwd"))
             .arg(self.path())
@@ -68,7 +68,10 @@ impl Users {
             .spawn()
             .expect("larder-passwd runs");
         let mut stdin = child.stdin.take().expect("asked for");
-        writeln!(stdin, "{password}").expect("it reads");
+        // Who is asked for none has perhaps ended by now.
+        if !password.is_empty() {
+            writeln!(stdin, "{password}").expect("it reads");
+        }
         drop(stdin);
         let output = child.wait_with_output().expect("it ends");
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));

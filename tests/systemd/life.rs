@@ -58,8 +58,9 @@ fn the_watchdog_is_fed_as_long_as_all_workers_answer() {
     let mut talkative = TcpStream::connect(address).unwrap();
     talkative.write_all(&b"mn\r\n".repeat(4000)).unwrap();
     manager.await_message("STATUS=worker 0 does not answer");
-    // Nothing that was fed before is on its way any more, and nothing follows for longer than the watchdog would wait.
-    assert_eq!(manager.silence(), None);
+    // On a busy machine it may have been slow before it stood still: from some moment on nothing is fed for longer than
+    // the watchdog would wait.
+    assert!((0..400).any(|_| manager.silence().is_none()), "a worker stands still, and the watchdog is fed");
 
     let mut waiting = [0; 1 << 16];
     let stderr = service.take_stderr();
@@ -68,7 +69,7 @@ fn the_watchdog_is_fed_as_long_as_all_workers_answer() {
         while stderr.read(&mut waiting).is_ok_and(|count| count > 0) {}
     });
     manager.await_message("WATCHDOG=1");
-    manager.await_message("WATCHDOG=1");
+    manager.await_message("STATUS=items=0 connections=1");
     service.signal(Signal::TERM);
     manager.await_message("STOPPING=1");
     assert_eq!(service.wait().code(), Some(0));

@@ -40,19 +40,28 @@ impl Stated {
 pub(super) enum Refusal {
     /// Clients would not look at it, or have looked at another one of this number.
     NotAbove { stated: u64, last: u64 },
+    /// Clients have seen the greatest version that they can hold.
+    NoneLeft,
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Refusal::NotAbove { stated, last } = self;
-        write!(f, "version {stated} is not above {last}, which clients have seen; raise it")
+        match self {
+            Refusal::NotAbove { stated, last } => {
+                write!(f, "version {stated} is not above {last}, which clients have seen; raise it")
+            }
+            Refusal::NoneLeft => write!(
+                f,
+                "clients have seen version {VERSION_MAX} and can hold none above it; restart all nodes, then the clients"
+            ),
+        }
     }
 }
 
 /// The version of a list that follows `last`: its version, and whether it has the same nodes.
 ///
 /// # Errors
-/// The operator's number is not above the last one.
+/// The operator's number is not above the last one, or none is left.
 pub(super) fn next(last: Option<(u64, bool)>, stated: Stated) -> Result<u64, Refusal> {
     let Some((last, is_same)) = last else { return Ok(stated.number()) };
     match stated {
@@ -60,6 +69,7 @@ pub(super) fn next(last: Option<(u64, bool)>, stated: Stated) -> Result<u64, Ref
         Stated::Number(stated) => Err(Refusal::NotAbove { stated, last }),
         Stated::Observed(_) if is_same => Ok(last),
         Stated::Written(time) if is_same => Ok(time.max(last)),
+        Stated::Written(_) | Stated::Observed(_) if last >= VERSION_MAX => Err(Refusal::NoneLeft),
         Stated::Written(time) | Stated::Observed(time) => Ok(time.max(last + 1)),
     }
 }
@@ -92,6 +102,10 @@ mod tests {
             (Some((100, other)), Observed(200), Ok(200)),
             (Some((100, same)), Observed(200), Ok(100)),
             (Some((100, other)), Observed(99), Ok(101)),
+            (Some((VERSION_MAX - 1, other)), Written(50), Ok(VERSION_MAX)),
+            (Some((VERSION_MAX, same)), Written(50), Ok(VERSION_MAX)),
+            (Some((VERSION_MAX, other)), Written(50), Err(Refusal::NoneLeft)),
+            (Some((VERSION_MAX, other)), Observed(50), Err(Refusal::NoneLeft)),
         ] {
             assert_eq!(next(last, stated), expected, "{last:?} {stated:?}");
         }

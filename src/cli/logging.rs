@@ -112,7 +112,11 @@ fn one_line(text: &str) -> String {
 fn printable(text: &str, escape: impl Fn(char, &mut String) -> fmt::Result) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
-        let is_active = c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let is_active = c.is_control()
+            || matches!(
+                c,
+                '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            );
         if is_active {
             // Writing to a string does not fail.
             let _ = escape(c, &mut line);

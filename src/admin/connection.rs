@@ -23,6 +23,9 @@ const IDLE_TIME_MAX: Duration = Duration::from_secs(60);
 /// would get lost otherwise: closing a socket with unread bytes resets the connection.
 const LINGER_TIME_MAX: Duration = Duration::from_secs(1);
 
+/// Requests of one connection that are answered before others have their turn.
+const ANSWERS_MAX: usize = 8;
+
 /// Whether a connection goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
@@ -60,6 +63,8 @@ pub(super) struct Connection {
     last_asked: Instant,
     /// What has arrived and was not answered yet; wiped, as there may be a token in it.
     input: Zeroizing<Vec<u8>>,
+    /// There may be a request in `input` that has to wait for its turn.
+    is_behind: bool,
     output: Vec<u8>,
     /// How much of `output` has left.
     sent: usize,
@@ -75,6 +80,7 @@ impl Connection {
             deadline: now + REQUEST_TIME_MAX,
             last_asked: now,
             input: Zeroizing::new(Vec::with_capacity(HEAD_BYTES_MAX)),
+            is_behind: false,
             output: Vec::new(),
             sent: 0,
             fault: None,
@@ -98,7 +104,7 @@ impl Connection {
 
     /// Whether it can go on although its socket has nothing new.
     pub(super) fn has_more(&self) -> bool {
-        self.phase != Phase::Lingering && !self.is_sending() && self.wire.has_more()
+        self.phase != Phase::Lingering && !self.is_sending() && (self.is_behind || self.wire.has_more())
     }
 
     /// What went wrong with TLS since this was asked last.
@@ -106,9 +112,9 @@ impl Connection {
         self.fault.take()
     }
 
-    /// It is over whatever it waits for: its time is, or its place is wanted.
-    pub(super) fn give_up(&mut self) {
-        self.note_unopened("it took too long");
+    /// It is over whatever it waits for, and this is why.
+    pub(super) fn give_up(&mut self, why: &str) {
+        self.note_unopened(why);
     }
 
     /// A handshake that is over without being done. Who lingers has been noted.
@@ -118,7 +124,7 @@ impl Connection {
         }
     }
 
-    /// Sends, reads once and answers what is there.
+    /// Sends, reads once and answers what is there, up to [`ANSWERS_MAX`] requests.
     pub(super) fn turn(&mut self, now: Instant, answer: impl Fn(&Request<'_>) -> Response) -> Turn {
         self.try_turn(now, answer).unwrap_or_else(|error| match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::Interrupted => Turn::Wait,
@@ -147,12 +153,15 @@ impl Connection {
         }
         self.wire.open()?;
         let mut has_read = false;
-        loop {
+        self.is_behind = false;
+        for _ in 0..ANSWERS_MAX {
             self.send(now)?;
             if self.phase == Phase::Lingering {
                 return self.linger();
             }
             match request::parse(&self.input) {
+                // As at the end of any idle connection, the client asks on another one.
+                Head::Whole(..) if self.wire.has_lapsed() => return Ok(Turn::Close),
                 Head::Whole(request, length) => {
                     self.output.clear();
                     answer(&request).write(request.is_head, request.keeps_alive, &mut self.output);
@@ -179,6 +188,12 @@ impl Connection {
             self.last_asked = now;
             self.deadline = now + ANSWER_TIME_MAX;
         }
+        self.send(now)?;
+        if self.phase == Phase::Lingering {
+            return self.linger();
+        }
+        self.is_behind = !self.input.is_empty();
+        Ok(Turn::Wait)
     }
 
     /// Sends what is owed, all of it or as far as it goes.

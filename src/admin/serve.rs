@@ -43,12 +43,14 @@ pub(super) struct Server {
     /// Nothing is accepted before.
     shut_until: Option<Instant>,
     complaints: Complaints,
+    /// Apart from ours, as whoever comes can cause them.
+    complaints_of_clients: Complaints,
 }
 
 impl Server {
     pub(super) fn new(door: Door, entry: Entry, woken: UnixStream, state: Arc<State>) -> Server {
-        let (connections, complaints) = Default::default();
-        Server { door, entry, woken, state, connections, shut_until: None, complaints }
+        let (connections, complaints, complaints_of_clients) = Default::default();
+        Server { door, entry, woken, state, connections, shut_until: None, complaints, complaints_of_clients }
     }
 
     pub(super) fn run(mut self) {
@@ -58,8 +60,8 @@ impl Server {
         loop {
             let now = Instant::now();
             for mut overdue in self.connections.extract_if(.., |connection| connection.deadline() <= now) {
-                overdue.give_up();
-                note_fault(&mut overdue, &self.entry, &mut self.complaints);
+                overdue.give_up("it took too long");
+                note_fault(&mut overdue, &self.entry, &mut self.complaints_of_clients);
             }
             self.shut_until = self.shut_until.filter(|until| *until > now);
             let Ok(ready) = self.wait(now) else {
@@ -79,11 +81,12 @@ impl Server {
                     return true;
                 }
                 let turn = connection.turn(now, |request| routes::answer(request, state, now));
-                note_fault(connection, &self.entry, &mut self.complaints);
+                note_fault(connection, &self.entry, &mut self.complaints_of_clients);
                 turn == Turn::Wait
             });
             if *door {
-                self.accept(now);
+                // The time of now: those before may have taken long.
+                self.accept(Instant::now());
             }
         }
     }
@@ -116,23 +119,24 @@ impl Server {
     }
 
     /// Takes one connection; if there are more, the next wait says so. When there are too many, the one whose last request
-    /// is longest ago goes, so that a crowd that never asks shuts nobody out.
+    /// is longest ago goes, so that a crowd that never asks shuts nobody out; before all of those who have done their
+    /// handshake goes whoever has not.
     fn accept(&mut self, now: Instant) {
         match self.door.accept() {
             Ok(socket) => {
                 if self.connections.len() >= ADMIN_CONNECTIONS_MAX
-                    && let Some(oldest) =
-                        (0..self.connections.len()).min_by_key(|&place| self.connections[place].last_asked())
+                    && let Some(oldest) = (0..self.connections.len()).min_by_key(|&place| {
+                        let connection = &self.connections[place];
+                        (connection.wire.is_open(), connection.last_asked())
+                    })
                 {
                     let mut oldest = self.connections.swap_remove(oldest);
-                    oldest.give_up();
-                    note_fault(&mut oldest, &self.entry, &mut self.complaints);
+                    oldest.give_up("others came while it took long");
+                    note_fault(&mut oldest, &self.entry, &mut self.complaints_of_clients);
                 }
                 let wire = match &self.entry {
                     Entry::Plain => Ok(Wire::plain(socket)),
-                    Entry::Secure(tls, clients) => {
-                        tls.accept_admin(*clients).map(|channel| Wire::secure(socket, channel))
-                    }
+                    Entry::Secure(tls, clients) => Wire::secure(socket, tls, *clients),
                 };
                 match wire {
                     Ok(wire) => self.connections.push(Connection::new(wire, now)),

@@ -3,10 +3,11 @@
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read as _, Write as _};
 use std::net::{IpAddr, Shutdown};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 
 use socket2::Socket;
 
-use crate::tls::{Channel, Handshake, Received};
+use crate::tls::{Channel, ClientCertificates, Handshake, Received, Tls};
 
 /// Encrypted bytes that are read at once.
 const SCRATCH_BYTES: usize = 4 << 10;
@@ -21,6 +22,9 @@ pub(super) struct Wire {
 #[derive(Debug)]
 struct Secure {
     channel: Channel,
+    tls: Arc<Tls>,
+    /// How often certificates had been read again when it began.
+    reloads: u64,
     /// Asked for while it is surely there.
     peer: Option<IpAddr>,
     is_open: bool,
@@ -34,10 +38,25 @@ impl Wire {
         Wire { socket, secure: None }
     }
 
-    /// Bytes by way of TLS, whose handshake is to come.
-    pub(super) fn secure(socket: Socket, channel: Channel) -> Wire {
+    /// Bytes by way of TLS, whose handshake is to come, for clients that have to show this.
+    ///
+    /// # Errors
+    /// When there are no random numbers.
+    pub(super) fn secure(socket: Socket, tls: &Arc<Tls>, clients: ClientCertificates) -> Result<Wire, rustls::Error> {
         let peer = socket.peer_addr().ok().and_then(|address| address.as_socket()).map(|address| address.ip());
-        Wire { socket, secure: Some(Box::new(Secure { channel, peer, is_open: false, has_more: false })) }
+        let reloads = tls.reloads();
+        let channel = tls.accept_admin(clients)?;
+        let secure = Secure { channel, tls: Arc::clone(tls), reloads, peer, is_open: false, has_more: false };
+        Ok(Wire { socket, secure: Some(Box::new(secure)) })
+    }
+
+    /// Whether the certificate that the client has shown may not be good any more: its time is over, or authorities were
+    /// read again. A new handshake will tell.
+    pub(super) fn has_lapsed(&self) -> bool {
+        self.secure.as_ref().is_some_and(|secure| {
+            let is_of_before = secure.tls.reloads() != secure.reloads && secure.channel.has_shown_certificate();
+            is_of_before || secure.channel.is_client_over()
+        })
     }
 
     /// Whether there is no handshake to be done any more.

@@ -5,11 +5,10 @@
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::{HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection};
 
-use super::identity::{self, Validity, validity};
+use super::identity::{self, Validity, unix_secs, validity};
 
 /// Bytes that bind a login to its connection.
 const BINDING_BYTES: usize = 32;
@@ -222,11 +221,23 @@ impl Channel {
     /// was verified when it began.
     pub fn client_name(&self) -> Option<String> {
         let certificate = self.tls.peer_certificates()?.first()?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-        if !matches!(validity(certificate, now)?, Validity::Until(_)) {
+        if !matches!(validity(certificate, unix_secs())?, Validity::Until(_)) {
             return None;
         }
         identity::name(certificate)
+    }
+
+    /// Whether the client has shown a certificate.
+    pub fn has_shown_certificate(&self) -> bool {
+        self.tls.peer_certificates().is_some_and(|certificates| !certificates.is_empty())
+    }
+
+    /// Whether the client has shown a certificate whose time is over since.
+    pub fn is_client_over(&self) -> bool {
+        let Some(certificate) = self.tls.peer_certificates().and_then(|certificates| certificates.first()) else {
+            return false;
+        };
+        !matches!(validity(certificate, unix_secs()), Some(Validity::Until(_)))
     }
 
     /// What binds a login to this connection (`tls-exporter`, RFC 9266); there with TLS 1.3 alone.

@@ -1,5 +1,7 @@
 //! What a certificate says: whose it is, and when it counts.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use rustls::pki_types::CertificateDer;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -13,6 +15,11 @@ pub(super) enum Validity {
     NotYet(String),
     /// It ended then.
     Over(String),
+}
+
+/// The time by which certificates are judged; a clock before 1970 counts as 1970.
+pub(super) fn unix_secs() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
 /// When a certificate counts, as seen from a second of the Unix epoch; `None` when it cannot be read.

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, ring};
@@ -16,7 +15,7 @@ use rustls::{
     SupportedProtocolVersion,
 };
 
-use super::identity::{Validity, validity};
+use super::identity::{Validity, unix_secs, validity};
 use super::{ClientCertificates, Configs};
 use crate::settings::{KeyFormat, TlsSettings};
 use crate::source_file::{Fault, Kind, LoadError, read_file};
@@ -52,7 +51,7 @@ pub(super) fn configs(settings: &TlsSettings) -> Result<Configs, LoadError> {
     };
     let of_admin = |clients| {
         let mut config = build(clients)?;
-        config.alpn_protocols = vec![ADMIN_PROTOCOL.to_vec()];
+        config.alpn_protocols = ADMIN_PROTOCOLS.map(<[u8]>::to_vec).to_vec();
         Ok(Arc::new(config))
     };
     Ok(Configs {
@@ -66,7 +65,7 @@ pub(super) fn configs(settings: &TlsSettings) -> Result<Configs, LoadError> {
 }
 
 /// What the admin port speaks (RFC 7301). A client that names others alone, such as HTTP/2, is told so in its handshake.
-const ADMIN_PROTOCOL: &[u8] = b"http/1.1";
+const ADMIN_PROTOCOLS: [&[u8]; 2] = [b"http/1.1", b"http/1.0"];
 
 /// Tickets for sessions of TLS 1.3 that a client gets, each of which is good for one further connection.
 const TICKETS: usize = 2;
@@ -92,8 +91,7 @@ struct Chain<'a> {
 fn chain(settings: &TlsSettings) -> Result<Chain<'_>, LoadError> {
     let path = path_of(Kind::ChainCert, settings.chain_cert.as_deref())?;
     let certificates = certificates(Kind::ChainCert, path)?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-    let fault = match validity(&certificates[0], now) {
+    let fault = match validity(&certificates[0], unix_secs()) {
         Some(Validity::Until(expires)) => return Ok(Chain { path, certificates, expires }),
         Some(Validity::Over(when)) => format!("its first certificate was good until {when}; renew it"),
         Some(Validity::NotYet(when)) => format!("its first certificate is not good before {when}; look at the clock"),

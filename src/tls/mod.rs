@@ -64,6 +64,9 @@ struct Configs {
     expires: i64,
 }
 
+/// After how many seconds files are tried again that could not be read.
+const RETRY_SECS: Seconds = 60;
+
 /// What is counted, in memcached's words.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -84,6 +87,10 @@ pub struct Tls {
     seen: Mutex<Vec<Option<FileStamp>>>,
     /// When they were read last.
     refreshed: AtomicU32,
+    /// How often they were read again.
+    reloads: AtomicU64,
+    /// When they could not be read, if that was the last time.
+    failed: Mutex<Option<Seconds>>,
     /// Counts since the last `stats reset`.
     pub counters: Counters,
 }
@@ -97,8 +104,15 @@ impl Tls {
     pub fn start(settings: TlsSettings) -> Result<Tls, LoadError> {
         let seen = stamps(&settings);
         let configs = ArcSwap::from_pointee(load::configs(&settings)?);
-        let refreshed = AtomicU32::new(START);
-        Ok(Tls { settings, configs, seen: Mutex::new(seen), refreshed, counters: Counters::default() })
+        Ok(Tls {
+            settings,
+            configs,
+            seen: Mutex::new(seen),
+            refreshed: AtomicU32::new(START),
+            reloads: AtomicU64::new(0),
+            failed: Mutex::new(None),
+            counters: Counters::default(),
+        })
     }
 
     /// A connection that begins at a listener whose entry of `-l` says `tls`.
@@ -136,21 +150,33 @@ impl Tls {
         let mut seen = self.seen.lock();
         // Taken before: what changes while it is read is read again.
         *seen = stamps(&self.settings);
-        let configs = load::configs(&self.settings)
-            .inspect_err(|error| log::error!("certificates stay as they were: {error}"))?;
+        let configs = load::configs(&self.settings).inspect_err(|error| {
+            *self.failed.lock() = Some(now);
+            log::error!("certificates stay as they were: {error}");
+        })?;
+        *self.failed.lock() = None;
         self.configs.store(Arc::new(configs));
+        self.reloads.fetch_add(1, Ordering::Release);
         self.refreshed.store(now, Ordering::Relaxed);
         log::info!("certificates read again");
         Ok(())
     }
 
-    /// Does so if they have changed.
+    /// Does so if they have changed, or could not be read [`RETRY_SECS`] ago: what was wrong may pass without a change of
+    /// the files, such as a certificate that begins in a moment.
     pub fn reload_if_changed(&self, now: Seconds) {
         let changed = *self.seen.lock() != stamps(&self.settings);
-        if changed {
+        let is_due = self.failed.lock().is_some_and(|failed| now.saturating_sub(failed) >= RETRY_SECS);
+        if changed || is_due {
             // It was said in the log.
             let _ = self.reload(now);
         }
+    }
+
+    /// How often the files were read again. Asked before a connection begins, it says later whether that began with what
+    /// is in force.
+    pub fn reloads(&self) -> u64 {
+        self.reloads.load(Ordering::Acquire)
     }
 
     /// When the files were read last.
@@ -172,4 +198,50 @@ impl Tls {
 fn stamps(settings: &TlsSettings) -> Vec<Option<FileStamp>> {
     let files: [&Option<PathBuf>; 3] = [&settings.chain_cert, &settings.key, &settings.ca_cert];
     files.into_iter().flatten().map(|path| stamp(path)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant, UNIX_EPOCH};
+
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+    use super::*;
+
+    #[test]
+    fn files_that_could_not_be_used_are_tried_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let (chain, key) = (directory.path().join("chain"), directory.path().join("key"));
+        let write = |begins_in: Duration| {
+            let pair = KeyPair::generate().unwrap();
+            let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+            let now = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+            params.not_before = date_time_ymd(1970, 1, 1) + now + begins_in;
+            std::fs::write(&key, pair.serialize_pem()).unwrap();
+            std::fs::write(&chain, params.self_signed(&pair).unwrap().pem()).unwrap();
+        };
+        write(Duration::ZERO);
+        let settings =
+            TlsSettings { chain_cert: Some(chain.clone()), key: Some(key.clone()), ..TlsSettings::default() };
+        let tls = Tls::start(settings).unwrap();
+        tls.reload_if_changed(100);
+        assert_eq!((tls.reloads(), *tls.failed.lock()), (0, None), "nothing has changed");
+        write(Duration::from_secs(3600));
+        tls.reload_if_changed(200);
+        assert_eq!((tls.reloads(), *tls.failed.lock()), (0, Some(200)), "it begins in an hour");
+        tls.reload_if_changed(200 + RETRY_SECS - 1);
+        assert_eq!(*tls.failed.lock(), Some(200), "not yet");
+        tls.reload_if_changed(200 + RETRY_SECS);
+        assert_eq!(*tls.failed.lock(), Some(200 + RETRY_SECS));
+        write(Duration::from_secs(2));
+        let (mut now, deadline) = (300, Instant::now() + Duration::from_secs(20));
+        while tls.reloads() == 0 {
+            assert!(Instant::now() < deadline, "it has begun, and is not in force");
+            now += RETRY_SECS;
+            tls.reload_if_changed(now);
+        }
+        assert_eq!(*tls.failed.lock(), None);
+        tls.reload_if_changed(now + RETRY_SECS);
+        assert_eq!(tls.reloads(), 1, "it is in force");
+    }
 }

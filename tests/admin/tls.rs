@@ -3,8 +3,9 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rcgen::date_time_ymd;
 use rustix::process::Signal;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -156,7 +157,7 @@ fn https_is_served_to_those_who_know_the_authority() {
 }
 
 #[test]
-fn only_http_1_1_is_spoken_and_named() {
+fn http_1_is_spoken_and_named_and_no_other() {
     let stand = Stand::new("tls:", &[]);
     let offering = |names: &[&str]| {
         let mut config = stand.config(None);
@@ -168,6 +169,7 @@ fn only_http_1_1_is_spoken_and_named() {
     };
     assert_eq!(offering(&[]).unwrap(), (200, None));
     assert_eq!(offering(&["h2", "http/1.1"]).unwrap(), (200, Some("http/1.1".to_owned())));
+    assert_eq!(offering(&["http/1.0"]).unwrap(), (200, Some("http/1.0".to_owned())));
     let error = offering(&["h2"]).unwrap_err();
     assert!(error.to_string().contains("NoApplicationProtocol"), "{error}");
 }
@@ -306,6 +308,59 @@ fn a_new_certificate_is_shown_to_new_connections_alone() {
     }
     assert_eq!(exchange(&mut old, &request("/metrics", "")).status, 200);
     assert_eq!(old.conn.peer_certificates().unwrap()[0].to_vec(), before);
+}
+
+/// A certificate opens the port for as long as it is good, and not for as long as a connection is kept.
+#[test]
+fn a_kept_connection_ends_with_its_certificate() {
+    let stand = Stand::new("mtls:", &[]);
+    // On a busy machine the first may be over before it is looked at.
+    let brief = [2, 4, 8, 16].into_iter().find_map(|seconds| {
+        let end = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(seconds);
+        let own = stand.authority.issue_with("prometheus", |params| params.not_after = date_time_ymd(1970, 1, 1) + end);
+        let mut tls = stand.connect(&stand.config(Some(&own)));
+        try_ask(&mut tls, &request("/metrics", "")).is_ok().then_some((own, tls))
+    });
+    let (own, mut tls) = brief.expect("one of them is good for long enough");
+    let deadline = Instant::now() + 2 * PATIENCE;
+    while let Ok(answer) = try_ask(&mut tls, &request("/metrics", "")) {
+        assert_eq!(answer.status, 200);
+        assert!(Instant::now() < deadline, "whoever keeps asking stays for good");
+    }
+    assert!(stand.ask(Some(&own), &request("/metrics", "")).is_err());
+}
+
+#[test]
+fn kept_connections_end_when_authorities_are_read_again() {
+    let stand = Stand::new("mtls:", &[]);
+    let good = stand.authority.issue("prometheus");
+    let mut kept = stand.connect(&stand.config(Some(&good)));
+    for _ in 0..2 {
+        assert_eq!(exchange(&mut kept, &request("/metrics", "")).status, 200);
+    }
+    let next = Authority::new("next");
+    std::fs::write(stand.server.path("beside"), next.certificate()).unwrap();
+    std::fs::rename(stand.server.path("beside"), stand.server.path("ca")).unwrap();
+    stand.server.signal(Signal::HUP);
+    let deadline = Instant::now() + PATIENCE;
+    while let Ok(answer) = try_ask(&mut kept, &request("/metrics", "")) {
+        assert_eq!(answer.status, 200);
+        assert!(Instant::now() < deadline, "nobody would let it in any more, and it stays");
+    }
+    assert!(stand.ask(Some(&good), &request("/metrics", "")).is_err());
+    assert_eq!(stand.ask(Some(&next.issue("prometheus")), &request("/metrics", "")).unwrap().status, 200);
+}
+
+#[test]
+fn a_crowd_that_shows_nothing_pushes_out_nobody_who_has() {
+    let stand = Stand::new("mtls:", &[]);
+    let good = stand.authority.issue("prometheus");
+    let mut kept = stand.connect(&stand.config(Some(&good)));
+    assert_eq!(exchange(&mut kept, &request("/metrics", "")).status, 200);
+    let _crowd: Vec<TcpStream> = (0..200).map(|_| connect(&stand.server)).collect();
+    // It came behind all of them, so they have had their effect.
+    assert_eq!(stand.ask(Some(&good), &request("/healthz", "")).unwrap().status, 200);
+    assert_eq!(try_ask(&mut kept, &request("/metrics", "")).unwrap().status, 200);
 }
 
 #[test]

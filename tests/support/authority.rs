@@ -26,10 +26,15 @@ impl Authority {
 
     /// A certificate for `name`, good until the end of `year`.
     pub(crate) fn issue_until(&self, name: &str, year: i32) -> Identity {
+        self.issue_with(name, |params| params.not_after = date_time_ymd(year, 12, 31))
+    }
+
+    /// A certificate for `name` with something of its own.
+    pub(crate) fn issue_with(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
         let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
         params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        params.not_after = date_time_ymd(year, 12, 31);
+        change(&mut params);
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
         Identity { certificate: certificate.pem(), key: key.serialize_pem() }

@@ -143,7 +143,13 @@ fn what_cannot_be_served_is_refused_in_one_line() {
     refused("larder-mtsl", tcp().into(), &[], 71, "FileDescriptorName=");
     let admin = &["--admin", "passed"];
     refused("larder-admin", tcp().into(), &[], 71, "give --admin passed");
-    refused("larder", tcp().into(), admin, 71, "no socket was passed as larder-admin");
+    refused(
+        "larder",
+        tcp().into(),
+        admin,
+        71,
+        "no socket was passed for it; set FileDescriptorName= to one of larder-admin, ",
+    );
     refused("larder-admin", UdpSocket::bind("127.0.0.1:0").unwrap().into(), admin, 71, "no TCP socket that listens");
     let near = unix::net::UnixListener::bind(tempfile::tempdir().unwrap().path().join("socket")).unwrap();
     refused("larder-admin", near.into(), admin, 71, "no TCP socket that listens");

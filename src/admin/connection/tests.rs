@@ -42,9 +42,10 @@ impl Pair {
         let (socket, other) = UnixStream::pair().unwrap();
         socket.set_nonblocking(true).unwrap();
         other.set_nonblocking(true).unwrap();
-        let channel = server.accept_admin(ClientCertificates::Ignored).unwrap();
+        let server = Arc::new(server);
+        let wire = Wire::secure(Socket::from(OwnedFd::from(other)), &server, ClientCertificates::Ignored).unwrap();
         let begun = Instant::now();
-        let connection = Connection::new(Wire::secure(Socket::from(OwnedFd::from(other)), channel), begun);
+        let connection = Connection::new(wire, begun);
         Pair { tls, socket, connection, begun }
     }
 
@@ -125,14 +126,14 @@ fn a_handshake_and_its_request_have_the_time_of_one_request() {
     assert_eq!(pair.turn(4 * SECOND), Turn::Wait);
     assert_eq!(pair.connection.deadline(), pair.begun + 4 * SECOND + IDLE_TIME_MAX);
     assert!(pair.exchange().starts_with(b"HTTP/1.1 200 OK"));
-    pair.connection.give_up();
+    pair.connection.give_up("it took too long");
     assert_eq!(pair.connection.take_fault(), None, "it was done in time");
 }
 
 #[test]
 fn a_handshake_that_is_given_up_or_left_is_a_fault_and_counts_once() {
     let mut pair = Pair::new();
-    pair.connection.give_up();
+    pair.connection.give_up("it took too long");
     assert_eq!(pair.connection.take_fault(), Some(TlsFault::Handshake("it took too long".to_owned())));
     assert_eq!(pair.connection.take_fault(), None);
     let mut pair = Pair::new();
@@ -151,7 +152,7 @@ fn what_is_no_handshake_is_told_so_and_has_a_moment_to_read_it() {
     assert_eq!(pair.read_raw()[0], 0x15, "an alert and the end");
     pair.socket.write_all(&[0; 100]).unwrap();
     assert_eq!(pair.turn(SECOND), Turn::Wait, "thrown away");
-    pair.connection.give_up();
+    pair.connection.give_up("it took too long");
     assert_eq!(pair.connection.take_fault(), None, "it was noted");
     pair.socket.shutdown(std::net::Shutdown::Write).unwrap();
     assert_eq!(pair.turn(SECOND), Turn::Close);
@@ -178,7 +179,7 @@ fn a_connection_that_is_over_says_so_in_tls() {
     };
     let mut idle = Pair::new();
     idle.shake_hands();
-    idle.connection.give_up();
+    idle.connection.give_up("it took too long");
     assert!(farewell(idle), "its time was over");
     let mut left = Pair::new();
     left.shake_hands();
@@ -220,6 +221,28 @@ fn requests_beyond_the_room_for_one_are_answered_without_an_event() {
     let found = answers.windows(8).filter(|window| window == b"HTTP/1.1").count();
     assert_eq!(found, count);
     assert!(!pair.connection.has_more(), "nothing is left to be asked for");
+}
+
+#[test]
+fn whoever_asks_without_end_leaves_others_their_turn() {
+    let (mut client, other) = UnixStream::pair().unwrap();
+    client.set_nonblocking(true).unwrap();
+    other.set_nonblocking(true).unwrap();
+    let mut connection = Connection::new(Wire::plain(Socket::from(OwnedFd::from(other))), Instant::now());
+    client.write_all(&b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(100)).unwrap();
+    let mut found = 0;
+    while found < 100 {
+        assert!(found == 0 || connection.has_more(), "no event tells of what was read");
+        assert_eq!(connection.turn(Instant::now(), answer), Turn::Wait);
+        let mut answers = Vec::new();
+        // At the end of what there is this says so.
+        let _ = client.read_to_end(&mut answers);
+        let count = answers.windows(8).filter(|window| window == b"HTTP/1.1").count();
+        assert!((1..=ANSWERS_MAX).contains(&count), "{count} at once");
+        found += count;
+    }
+    assert_eq!(connection.turn(Instant::now(), answer), Turn::Wait);
+    assert!(!connection.has_more(), "nothing is left to be asked for");
 }
 
 #[test]

@@ -40,11 +40,19 @@ class Browser:
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(to_read), os.close(to_write)
         self.numbers, self.pending, self.events, self.session = itertools.count(1), b"", [], None
-        pages = self.call("Target.getTargets")["targetInfos"]
-        page = next(page["targetId"] for page in pages if page["type"] == "page")
-        self.session = self.call("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
+        self.session = self.call("Target.attachToTarget", targetId=self.page(), flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+
+    def page(self):
+        """The one page, which may be there only after Chromium answers."""
+        deadline = time.monotonic() + PATIENCE_SECS
+        while time.monotonic() < deadline:
+            for target in self.call("Target.getTargets")["targetInfos"]:
+                if target["type"] == "page":
+                    return target["targetId"]
+            time.sleep(0.05)
+        sys.exit("chromium has no page")
 
     def read(self):
         while b"\0" not in self.pending:
@@ -75,11 +83,13 @@ class Browser:
             sys.exit(f"{expression}: {result['exceptionDetails']}")
         return result["result"].get("value")
 
-    def await_that(self, what, expression):
+    def await_that(self, what, expression, meanwhile=lambda: None):
+        """Waits until the expression holds; until then `meanwhile` is done again and again."""
         deadline = time.monotonic() + PATIENCE_SECS
         while not self.evaluate(expression):
             if time.monotonic() > deadline:
                 sys.exit(f"never happened: {what}: {self.evaluate('document.body.innerText')}")
+            meanwhile()
             time.sleep(0.1)
 
     def complaints(self):
@@ -240,6 +250,18 @@ def start(larder, port, admin, pid_file, *more, listen="127.0.0.1", **streams):
     return server
 
 
+# How often the page asks while it is looked at again and again, in one go, so that no other question counts. It does not
+# ask when it waits for an answer already.
+LOOKS = """(() => {
+  const real = fetch;
+  window.asked = 0;
+  window.fetch = (...all) => { asked++; return real(...all); };
+  for (let i = 0; i < 20; i++) document.dispatchEvent(new Event('visibilitychange'));
+  window.fetch = real;
+  return asked;
+})()"""
+
+
 def check_outage(browser, server, restart, port):
     """The page says that the server is gone and since when, and goes on when it is back, with a gap in each line."""
     state = "document.querySelector('#state').textContent"
@@ -254,18 +276,22 @@ def check_outage(browser, server, restart, port):
         sys.exit(f"the title says {title} while the server is gone")
     server = restart()
     browser.await_that("the server again", f"{state} === 'live' && {busy} && {runs} > {runs_before}")
-    # Counters that fall are no rates.
-    with socket.create_connection(("127.0.0.1", port)) as client:
-        client.sendall(b"stats reset\r\n")
-    browser.await_that("a reset", f"{runs} > {runs_before + 1}")
+    # Counters that fall are no rates. As high again before the page asks they have not fallen, so they do it until it sees.
+    runs_before = browser.evaluate(runs)
+    with socket.create_connection(("127.0.0.1", port)) as client, client.makefile("rb") as replies:
+        def reset():
+            client.sendall(b"stats reset\r\n")
+            replies.readline()
+
+        browser.await_that("a reset", f"!({busy}) || {runs} > {runs_before}", reset)
+    browser.await_that("rates after the reset", f"{busy} && {runs} > {runs_before}")
     if notices_now := [text for text in browser.evaluate(notices).split("\n") if "answer" in text]:
         sys.exit(f"the server is back, and the page says {notices_now}")
     # An hour later, as after a sleep: nothing is shown of before, and no rate is taken over it.
     browser.evaluate("{ const now = Date.now; Date.now = () => now() + 3600e3; 0 }")
     browser.await_that("a fresh beginning", f"{runs} === 1 && {busy}")
     # Nobody asks twice at a time, however often the page is looked at again.
-    browser.evaluate("{ const real = fetch; window.asked = 0; window.fetch = (...all) => { asked++; return real(...all); }; 0 }")
-    browser.evaluate("for (let i = 0; i < 20; i++) document.dispatchEvent(new Event('visibilitychange')); 0")
+    browser.await_that("a question", LOOKS)
     if (asked := browser.evaluate("asked")) > 1:
         sys.exit(f"{asked} questions at a time")
     browser.evaluate("document.querySelector('#pause').click(); 0")

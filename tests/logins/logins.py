@@ -11,6 +11,7 @@ __all__ = ["PASSWORD", "USER", "BinarySasl", "Checks", "Refused", "TextSasl", "o
 USER = os.environ["LOGIN_USER"]
 PASSWORD = os.environ["LOGIN_PASSWORD"]
 
+TIMEOUT_SECS = 30
 HEADER = struct.Struct("!BBHBBHIIQ")
 LIST, AUTH, STEP = 0x20, 0x21, 0x22
 CONTINUE, AUTH_ERROR = 0x21, 0x20
@@ -33,7 +34,7 @@ class BinarySasl:
     """SASL in the binary protocol's opcodes: the mechanism is the key of each message, the data its value."""
 
     def __init__(self, port):
-        self.stream = socket.create_connection(("127.0.0.1", port), timeout=10).makefile("rwb")
+        self.stream = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECS).makefile("rwb")
 
     def ask(self, opcode, key=b"", value=b"", extras=b""):
         """Sends one request; gives status and value of the reply."""
@@ -72,7 +73,7 @@ class TextSasl:
     """SASL in the text protocol's `sasl` command."""
 
     def __init__(self, port):
-        self.stream = socket.create_connection(("127.0.0.1", port), timeout=10).makefile("rwb")
+        self.stream = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECS).makefile("rwb")
 
     def line(self, request):
         self.stream.write(request)

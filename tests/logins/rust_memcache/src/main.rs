@@ -39,11 +39,11 @@ fn main() -> ExitCode {
 }
 
 /// A server that refuses hangs up, perhaps before the client, which writes a request in parts, is through; then it did not
-/// hear why, and asks again.
+/// hear why, and asks again. It also does when its pool has waited in vain.
 fn round_trip(url: &str, secs: u64) -> Result<Option<String>, MemcacheError> {
     let mut got = attempt(url, secs);
     for _ in 0..9 {
-        if !matches!(got, Err(MemcacheError::IOError(_))) {
+        if got.is_ok() || is_refusal(&got) {
             break;
         }
         got = attempt(url, secs);

@@ -16,7 +16,7 @@ check = Checks("emcache")
 
 async def round_trip(**choices):
     """Sets and reads values; gives how many were right, or the exception."""
-    choices = {"ssl": True, "ssl_extra_ca": str(CERTIFICATES / "authority.pem"), "timeout": 5.0} | choices
+    choices = {"ssl": True, "ssl_extra_ca": str(CERTIFICATES / "authority.pem"), "timeout": 30.0} | choices
     try:
         client = await emcache.create_client([emcache.MemcachedHostAddress("localhost", PORT)], **choices)
         try:

@@ -44,7 +44,9 @@ async def main():
         await refused("no password", CommandError)
     else:
         check.that("1,000 values", await round_trip(), 1000)
-    await refused("a server of another authority", Exception, ssl_extra_ca=str(CERTIFICATES / "stranger-authority.pem"))
+    # It makes connections until its time is over.
+    stranger = {"ssl_extra_ca": str(CERTIFICATES / "stranger-authority.pem"), "timeout": 5.0}
+    await refused("a server of another authority", Exception, **stranger)
 
 
 asyncio.run(main())

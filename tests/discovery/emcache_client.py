@@ -16,7 +16,7 @@ class Adapter:
         self.client = self.run(
             emcache.create_client(
                 [emcache.MemcachedHostAddress(host, port)],
-                timeout=1.0,
+                timeout=5.0,
                 autodiscovery=True,
                 autodiscovery_poll_interval=0.2,
             )

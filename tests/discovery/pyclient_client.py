@@ -7,7 +7,8 @@ import scenario
 
 class Adapter:
     def __init__(self, host, port):
-        self.client = MemcacheClient(f"{host}:{port}", ad_interval=0.2)
+        # A node that does not answer in time is given up for half a minute.
+        self.client = MemcacheClient(f"{host}:{port}", ad_interval=0.2, socket_timeout=20)
 
     def nodes(self):
         with self.client.cluster.lock:

@@ -274,7 +274,7 @@ def check_outage(browser, server, restart, port):
     browser.await_that("an outage", f"{state} === 'no answer' && {notices}.startsWith('No answer since')")
     if "no answer" not in (title := browser.evaluate("document.title")):
         sys.exit(f"the title says {title} while the server is gone")
-    server = restart()
+    restart()
     browser.await_that("the server again", f"{state} === 'live' && {busy} && {runs} > {runs_before}")
     # Counters that fall are no rates. As high again before the page asks they have not fallen, so they do it until it sees.
     runs_before = browser.evaluate(runs)
@@ -298,12 +298,11 @@ def check_outage(browser, server, restart, port):
     browser.await_that("a pause", f"{state} === 'paused' && document.querySelector('#pause').ariaPressed === 'true'")
     browser.evaluate("document.querySelector('#pause').click(); 0")
     browser.await_that("its end", f"{state} === 'live'")
-    return server
 
 
 def check_page(larder, out, directory):
     port, admin, pid_file = free_port(), free_port(), pathlib.Path(directory, "pid")
-    server = start(larder, port, admin, pid_file)
+    servers = [start(larder, port, admin, pid_file)]
     stop, browser = threading.Event(), None
     threads = [threading.Thread(target=load, args=(port, stop)) for _ in range(3)]
     try:
@@ -332,15 +331,17 @@ def check_page(larder, out, directory):
             sys.exit("failed logins are shown where no login is asked for")
         if complaints := browser.complaints():
             sys.exit(f"the page complains: {complaints}")
-        server = check_outage(browser, server, lambda: start(larder, port, admin, pid_file), port)
+        check_outage(browser, servers[0], lambda: servers.append(start(larder, port, admin, pid_file)), port)
         check_lock(browser, larder, out, directory)
         check_notices(browser, larder, directory)
     finally:
         stop.set()
         if browser:
             browser.close()
-        server.terminate()
-        server.wait()
+        # One that is left would keep open what this writes to.
+        for server in servers:
+            server.terminate()
+            server.wait()
         for thread in threads:
             if thread.ident:
                 thread.join()

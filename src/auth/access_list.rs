@@ -121,8 +121,10 @@ impl Access {
         *seen = stamp(path);
         match together(&self.flags, path) {
             Ok(list) => {
-                log::info!("access list read again allow={} deny={}", list.allow.len(), list.deny.len());
+                let (allow, deny) = (list.allow.len(), list.deny.len());
                 self.list.store(Arc::new(list));
+                // What the log tells of is in force.
+                log::info!("access list read again allow={allow} deny={deny}");
             }
             Err(error) => log::error!("access list stays as it was: {error}"),
         }

@@ -163,8 +163,10 @@ impl Discovery {
         if last.as_deref().is_some_and(|last| last.version == version) {
             return Ok(());
         }
-        log::info!("cluster list announced version={version} nodes={}", nodes.len());
+        let count = nodes.len();
         self.announced.store(Some(Arc::new(Announced::new(version, nodes))));
+        // What the log tells of can be asked for.
+        log::info!("cluster list announced version={version} nodes={count}");
         Ok(())
     }
 }

@@ -166,6 +166,20 @@ impl Client {
         self.statistics(group).into_iter().rfind(|(row, _)| row == name).map(|(_, value)| value)
     }
 
+    /// Waits until a statistic is what is expected.
+    #[track_caller]
+    pub(crate) fn await_statistic(&mut self, name: &str, expected: &str) {
+        let since = Instant::now();
+        loop {
+            let value = self.statistic("", name);
+            if value.as_deref() == Some(expected) {
+                return;
+            }
+            assert!(since.elapsed() < DEADLINE, "{name} never was {expected}, at last {value:?}");
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+
     /// All statistics of a group in the order they came; none where there is no such group.
     pub(crate) fn statistics(&mut self, group: &str) -> Vec<(String, String)> {
         self.send_line(if group.is_empty() { "stats".to_owned() } else { format!("stats {group}") });

@@ -15,6 +15,7 @@ pub(crate) mod packet;
 mod server;
 mod transcript;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub(crate) use client::{Client, Wire};
@@ -26,3 +27,12 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// How often a condition without an event to wait for is looked at again.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(2);
+
+/// Raises a flag at its end, also when the test fails: it waits for the threads that look at it.
+pub(crate) struct RaisedAtEnd<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for RaisedAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}

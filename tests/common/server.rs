@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
@@ -46,6 +46,8 @@ pub(crate) struct Server {
     /// `None` for a server that listens on a Unix socket only.
     tcp_port: Option<u16>,
     printed: Arc<Mutex<Vec<u8>>>,
+    /// Fills `printed`; taken when the server has ended.
+    reader: Option<JoinHandle<()>>,
     /// Holds the port file; removed with the server.
     _directory: TempDir,
 }
@@ -120,14 +122,14 @@ impl Server {
         let mut stderr = child.stderr.take().expect("stderr was asked to be a pipe");
         let printed = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&printed);
-        thread::spawn(move || {
+        let reader = thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(count @ 1..) = stderr.read(&mut buffer) {
                 sink.lock().expect("no holder panics").extend_from_slice(&buffer[..count]);
             }
         });
         let flavour = if is_memcached(binary) { Flavour::Memcached } else { Flavour::Larder };
-        Server { child, flavour, tcp_port: None, printed, _directory: directory }
+        Server { child, flavour, tcp_port: None, printed, reader: Some(reader), _directory: directory }
     }
 
     fn await_tcp_port(&mut self, binary: &Path) {
@@ -148,10 +150,27 @@ impl Server {
 
     /// Fails the test when the server has ended, or is not ready within the deadline.
     fn assert_starting(&mut self, binary: &Path, since: Instant) {
-        if let Some(status) = self.child.try_wait().expect("the child is ours to wait for") {
+        if let Some(status) = self.try_wait() {
             panic!("{} ended while starting: {status}\n{}", binary.display(), self.stderr());
         }
         assert!(since.elapsed() < DEADLINE, "{} not ready in {DEADLINE:?}\n{}", binary.display(), self.stderr());
+    }
+
+    /// How the server has ended, if it has; all that it printed has been read then.
+    fn try_wait(&mut self) -> Option<ExitStatus> {
+        let status = self.child.try_wait().expect("the child is ours to wait for")?;
+        // Nobody else has the other end of the pipe, so it is over.
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("it only reads");
+        }
+        Some(status)
+    }
+
+    /// The UDP port of the server (`-U -1`) at 127.0.0.1.
+    pub(crate) fn udp_address(&self) -> SocketAddr {
+        let text = std::fs::read_to_string(self._directory.path().join("ports")).expect("it was there");
+        let port = text.lines().find_map(|line| line.strip_prefix("UDP INET: ")).expect("this server has UDP");
+        SocketAddr::from((Ipv4Addr::LOCALHOST, port.trim().parse().expect("a port number")))
     }
 
     /// Where the server listens.
@@ -202,11 +221,11 @@ impl Server {
         kill_process(pid, signal).expect("the child has not been waited for, so its id is still its own");
     }
 
-    /// Waits for the server to end on its own.
+    /// Waits for the server to end on its own; `stderr` holds all that it printed then.
     pub(crate) fn await_exit(&mut self) -> ExitStatus {
         let since = Instant::now();
         loop {
-            if let Some(status) = self.child.try_wait().expect("the child is ours to wait for") {
+            if let Some(status) = self.try_wait() {
                 return status;
             }
             assert!(since.elapsed() < DEADLINE, "the server still runs after {DEADLINE:?}\n{}", self.stderr());
@@ -220,6 +239,9 @@ impl Drop for Server {
         // Both fail only when the child has ended and been waited for, which is what is wanted.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
         if thread::panicking() && !self.stderr().is_empty() {
             eprintln!("--- stderr of the server\n{}---", self.stderr());
         }

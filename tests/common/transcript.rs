@@ -8,6 +8,7 @@
 //! >| get k\n             send exactly this, without CRLF
 //! < VALUE k 5 $(unique)  digits here are remembered as `unique`; when remembered already, they must be the same
 //! > cas k 0 0 1 $(unique)
+//! < HD l$(<60)           digits here are a number below 60: seconds that may pass meanwhile
 //! <| a\r\nb\r\n           expect exactly this, without CRLF
 //! <* VERSION *           expect a line that matches; `*` stands for anything
 //! <.                     expect that the server closes the connection
@@ -172,6 +173,7 @@ impl Play {
                     let number = self.remembered.get(&name).unwrap_or_else(|| panic!("`{name}` unknown in {place}"));
                     bytes.extend_from_slice(number.as_bytes());
                 }
+                Part::Below(_) => panic!("a limit is expected, not sent, in {place}"),
             }
         }
         bytes
@@ -185,13 +187,18 @@ impl Play {
             match part {
                 Part::Bytes(bytes) => rest = rest.strip_prefix(bytes.as_slice())?,
                 Part::Name(name) => {
-                    let end = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
-                    let (digits, after) = rest.split_at(end);
-                    let number = String::from_utf8(digits.to_vec()).expect("digits are ASCII");
+                    let (number, after) = split_number(rest);
                     assert!(!number.is_empty(), "no number where `{name}` stands in {place}");
                     match self.remembered.get(name) {
                         Some(known) if *known != number => return None,
                         _ => found.push((name.clone(), number)),
+                    }
+                    rest = after;
+                }
+                Part::Below(limit) => {
+                    let (number, after) = split_number(rest);
+                    if number.parse::<u64>().ok()? >= *limit {
+                        return None;
                     }
                     rest = after;
                 }
@@ -205,12 +212,22 @@ impl Play {
 enum Part {
     Bytes(Vec<u8>),
     Name(String),
+    /// A number less than this.
+    Below(u64),
+}
+
+/// The digits that `bytes` begins with, and what is behind them.
+fn split_number(bytes: &[u8]) -> (String, &[u8]) {
+    let end = bytes.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(bytes.len());
+    let (digits, after) = bytes.split_at(end);
+    (String::from_utf8(digits.to_vec()).expect("digits are ASCII"), after)
 }
 
 fn flatten(parts: &[Part]) -> Vec<u8> {
     let bytes = |part: &Part| match part {
         Part::Bytes(bytes) => bytes.clone(),
         Part::Name(name) => format!("$({name})").into_bytes(),
+        Part::Below(limit) => format!("$(<{limit})").into_bytes(),
     };
     parts.iter().flat_map(bytes).collect()
 }
@@ -227,7 +244,10 @@ fn unescape(text: &str, place: &str) -> Vec<Part> {
             '$' if rest.starts_with('(') => {
                 let (name, after) = rest[1..].split_once(')').unwrap_or_else(|| panic!("no `)` in {place}"));
                 parts.push(Part::Bytes(std::mem::take(&mut bytes)));
-                parts.push(Part::Name(name.to_owned()));
+                parts.push(match name.strip_prefix('<') {
+                    Some(limit) => Part::Below(limit.parse().unwrap_or_else(|_| panic!("bad limit in {place}"))),
+                    None => Part::Name(name.to_owned()),
+                });
                 rest = after;
             }
             '{' => {

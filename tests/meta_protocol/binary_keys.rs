@@ -122,7 +122,7 @@ fn me_decodes() {
         > a
         < HD
         > me AAE= b x
-        <* ME AAE= exp=-1 la=0 cas=* fetch=no cls=* size=*
+        < ME AAE= exp=-1 la=$(<60) cas=$(cas) fetch=no cls=$(class) size=$(size)
         > me AAE=
         < EN
         ",

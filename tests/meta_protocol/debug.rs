@@ -12,17 +12,17 @@ fn an_item_is_described_without_being_touched() {
         > a
         < HD c$(cas)
         > me k
-        <* ME k exp=-1 la=0 cas=* fetch=no cls=* size=*
+        < ME k exp=-1 la=$(<60) cas=$(cas) fetch=no cls=$(class) size=$(size)
         > me k extra words
-        <* ME k exp=-1 la=0 cas=* fetch=no cls=* size=*
+        < ME k exp=-1 la=$(<60) cas=$(cas) fetch=no cls=$(class) size=$(size)
         > mg k
         < HD
         > me k
-        <* ME k exp=-1 la=0 cas=* fetch=yes cls=* size=*
+        < ME k exp=-1 la=$(<60) cas=$(cas) fetch=yes cls=$(class) size=$(size)
         > mg k T1000
         < HD
         > me k
-        <* ME k exp=* la=0 cas=* fetch=yes cls=* size=*
+        < ME k exp=$(<1001) la=$(<60) cas=$(cas) fetch=yes cls=$(class) size=$(size)
         ",
     );
 }

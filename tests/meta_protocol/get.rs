@@ -94,7 +94,7 @@ fn hit_before_and_last_access_are_those_before_this_read() {
         > a
         < STORED
         > mg k h l
-        < HD h0 l0
+        < HD h0 l$(<60)
         > mg k h
         < HD h1
         > set k 0 0 1

@@ -140,8 +140,10 @@ fn long_answers_come_over_tcp_and_forged_ones_count_for_nothing() {
 fn the_next_name_server_is_asked_where_one_is_silent() {
     let names = NameServer::start(Manner::Well, 60);
     names.set_addresses(NAME, &["10.0.0.1"]);
-    // Nobody listens there, which the kernel says at once.
-    let closed = std::net::UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
+    // Nobody listens there, which the kernel says at once: who has the port hears itself only, and lends it to nobody.
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let closed = taken.local_addr().expect("bound");
+    taken.connect(closed).expect("an address of this machine");
     let resolvers = format!("{closed},{}", names.text());
     let server = Server::start(&["--cluster", SOURCE, "--cluster-resolver", &resolvers]);
     assert_eq!(await_list(&mut server.connect()).1, "10.0.0.1|10.0.0.1|11211");

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use crate::common::{Client, Server};
-use crate::stand::{PASSWORD, Users, answer, log_in_by_set, plain, sasl_words, scram, text_client};
+use crate::stand::{PASSWORD, Users, answer, log_in_by_set, plain, private_file, sasl_words, scram, text_client};
 
 /// Has the files read again, and waits until that was done.
 fn reload(server: &Server, log_line: &str) {
@@ -42,7 +42,10 @@ fn a_broken_file_keeps_the_users_and_names_the_line() {
     let users = Users::usual();
     let server = users.serve(&[]);
     let text = std::fs::read_to_string(users.path()).expect("the users");
-    std::fs::write(users.path(), format!("{text}\n[users.x]\nrights = [\"fly\"]\n")).expect("our own file");
+    // As an editor does it: a look between two steps must not find a file without users.
+    let beside = users.path().with_extension("new");
+    private_file(&beside, &format!("{text}\n[users.x]\nrights = [\"fly\"]\n"));
+    std::fs::rename(&beside, users.path()).expect("our own file");
     let line = text.lines().count() + 3;
     reload(&server, &format!("line={line}"));
     expect_login(&server, "app", PASSWORD, "STORED");

@@ -2,10 +2,10 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::common::Client;
 use crate::common::packet::{Play, ask, header, store};
-use crate::common::{Client, DEADLINE, POLL_INTERVAL};
 use crate::stand::{AUTH, PASSWORD, STEP, Users, binary_client, log_in_by_set, plain, say, text_client};
 
 /// Each of these made rsasl panic or go on with a session that was over (its traps are tested one by one in
@@ -44,16 +44,21 @@ fn a_browser_cannot_be_made_to_log_in() {
 /// Were the connection closed at once, what such a client writes next would fail, and it would never look for a reply.
 #[test]
 fn a_refusal_reaches_a_client_that_is_still_writing() {
+    /// So long the server waits for the rest of a request that it has refused.
+    const LINGER_TIME_MAX: Duration = Duration::from_secs(1);
     let server = Users::usual().serve(&[]);
     for _ in 0..20 {
         let mut stream = TcpStream::connect(server.address()).expect("the server accepts connections");
         let set = store(0x01, "k", 0, 0, "value").bytes(0);
+        let since = Instant::now();
         stream.write_all(&set[..24]).expect("the server reads");
         let mut reply = Vec::new();
         stream.read_to_end(&mut reply).expect("a reply and the end of replies");
         assert!(reply.ends_with(b"Auth failure."), "{}", reply.escape_ascii());
         for rest in [&set[24..32], &set[32..]] {
-            stream.write_all(rest).expect("the server throws the rest away");
+            let written = stream.write_all(rest);
+            // Its time can be over where this machine has something else to do.
+            assert!(written.is_ok() || since.elapsed() >= LINGER_TIME_MAX, "not thrown away: {written:?}");
         }
     }
 }
@@ -72,11 +77,7 @@ fn whoever_does_not_go_when_refused_is_cut_off() {
     let mut writer = refused();
     let chunks = (0..800).take_while(|_| writer.write_all(&[b'x'; 64 << 10]).is_ok()).count();
     assert!(chunks < 800, "the server reads all of it");
-    let since = Instant::now();
-    while admin.statistic("", "curr_connections").as_deref() != Some("1") {
-        assert!(since.elapsed() < DEADLINE, "connections stay open");
-        std::thread::sleep(POLL_INTERVAL);
-    }
+    admin.await_statistic("curr_connections", "1");
     drop(silent);
 }
 

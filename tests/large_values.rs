@@ -3,10 +3,11 @@
 
 mod support;
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
-use support::Server;
+use support::{PATIENCE, Server};
 
 /// `-I`, half of `-m`: the most that is allowed.
 const ITEM_MAX: usize = 32 << 20;
@@ -35,6 +36,18 @@ fn expect(stream: &mut TcpStream, expected: &[u8]) {
     let differs = got.iter().zip(expected).position(|(a, b)| a != b);
     let shown = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(60)]).into_owned();
     assert_eq!(differs, None, "{:?} instead of {:?}", shown(&got), shown(expected));
+}
+
+/// Connections that there have been, and that there are.
+fn connections(stream: &mut TcpStream) -> (usize, usize) {
+    stream.write_all(b"stats\r\n").unwrap();
+    let rows: Vec<String> =
+        BufReader::new(stream).lines().map(Result::unwrap).take_while(|line| line != "END").collect();
+    let count = |name: &str| {
+        let value = rows.iter().find_map(|row| row.strip_prefix("STAT ")?.strip_prefix(name)?.strip_prefix(' '));
+        value.expect("such a row").parse().unwrap()
+    };
+    (count("total_connections"), count("curr_connections"))
 }
 
 #[track_caller]
@@ -115,6 +128,12 @@ fn a_client_that_leaves_in_the_middle_of_a_join_changes_nothing() {
         let mut leaver = server.connect();
         leaver.write_all(format!("append k 0 0 {}\r\n", 8 << 20).as_bytes()).unwrap();
         leaver.write_all(&first[..5 << 20]).unwrap();
+    }
+    // Until the server has seen the last of them go, what they began holds memory.
+    let deadline = Instant::now() + PATIENCE;
+    while connections(&mut client) != (11, 1) {
+        assert!(Instant::now() < deadline, "connections stay open");
+        std::thread::sleep(Duration::from_millis(1));
     }
     expect_value(&mut client, "get k", "VALUE k 0 ", &first, "\r\nEND\r\n");
     // Nothing of what they sent is kept: there is room for more.

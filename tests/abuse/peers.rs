@@ -7,7 +7,9 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use crate::common::{Client, DEADLINE, POLL_INTERVAL, Server};
-use crate::stand::{Stand, assert_same, converse, dial, dial_narrow, pattern, set, value_reply};
+use crate::stand::{
+    Stand, assert_same, await_connections, connections, converse, dial, dial_narrow, pattern, set, value_reply,
+};
 
 /// Waits until `count` connections have replies stuck.
 fn await_stuck(server: &Server, count: usize) {
@@ -166,7 +168,8 @@ fn values_that_are_being_sent_stay_whole_while_they_are_replaced() {
 fn resets_in_mid_reply_leave_nothing_behind() {
     let mut stand = Stand::start(64, &[]);
     stand.under("500 resets in mid reply", |server| {
-        store(server, "large", &pattern(1, 400_000));
+        let mut client = store(server, "large", &pattern(1, 400_000));
+        let (total, open) = connections(&mut client);
         for n in 0..500 {
             let mut stream = dial(server.address());
             stream.write_all(format!("get{}\r\n", " large".repeat(30)).as_bytes()).expect("the server reads");
@@ -174,8 +177,7 @@ fn resets_in_mid_reply_leave_nothing_behind() {
             stream.read_exact(&mut some).expect("a part of the reply");
             SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a socket");
         }
-        let mut client = server.connect();
-        client.await_line("stats", "STAT");
+        await_connections(&mut client, total + 500, open);
         // Every page is free to move again: the whole cache can be filled with values of another size.
         for n in 0..150 {
             store(server, &format!("next-{n}"), &pattern(n, 200_000));
@@ -187,13 +189,17 @@ fn resets_in_mid_reply_leave_nothing_behind() {
 fn resets_in_mid_value_leave_nothing_behind() {
     let mut stand = Stand::start(64, &[]);
     stand.under("500 resets in mid value", |server| {
+        let mut client = server.connect();
+        let (total, open) = connections(&mut client);
         for n in 0..500 {
             let mut stream = dial(server.address());
             stream.write_all(b"set gone 0 0 1000000\r\n").expect("the server reads");
             stream.write_all(&pattern(n, n * 1500)).expect("the server reads");
             SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a socket");
         }
-        let mut client = store(server, "mine", &pattern(1, 1_000_000));
+        // Until the server has seen the last of them go, what they began holds memory.
+        await_connections(&mut client, total + 500, open);
+        store(server, "mine", &pattern(1, 1_000_000));
         client.send("get gone\r\n");
         client.expect_line("END");
     });

@@ -171,6 +171,22 @@ fn read_canaries(friend: &mut Client, which: std::ops::Range<usize>) {
     friend.expect_line("END");
 }
 
+/// Connections that there have been, and that there are.
+pub(crate) fn connections(client: &mut Client) -> (usize, usize) {
+    let mut count = |name| client.statistic("", name).expect("there is one").parse().expect("a number");
+    (count("total_connections"), count("curr_connections"))
+}
+
+/// Waits until so many connections have been taken in, and so many of all are left.
+#[track_caller]
+pub(crate) fn await_connections(client: &mut Client, total: usize, open: usize) {
+    let since = Instant::now();
+    while connections(client) != (total, open) {
+        assert!(since.elapsed() < DEADLINE, "{:?} instead of {:?}", connections(client), (total, open));
+        thread::sleep(POLL_INTERVAL);
+    }
+}
+
 /// `len` bytes that depend on `seed`, line ends among them.
 pub(crate) fn pattern(seed: usize, len: usize) -> Vec<u8> {
     (0..len).map(|n| ((n / 7 + n * 13 + seed * 31) % 251) as u8).collect()

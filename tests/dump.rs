@@ -8,10 +8,11 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Instant;
 
-use common::{Client, DEADLINE, Flavour, POLL_INTERVAL, Server};
+use common::{Client, DEADLINE, Flavour, POLL_INTERVAL, RaisedAtEnd, Server};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 /// Stores `count` small items whose keys begin with `prefix`.
@@ -35,22 +36,28 @@ fn key_of(line: &str) -> &str {
     line.strip_prefix("key=").and_then(|line| line.split(' ').next()).unwrap_or_else(|| panic!("no key in {line}"))
 }
 
-/// What `work` returns, while another client runs `load` again and again.
+/// What `work` returns, while another client runs `load` again and again; it has begun before.
 fn while_another<R>(server: &Server, load: impl Fn(&mut Client, usize) + Sync, work: impl FnOnce() -> R) -> R {
     let over = AtomicBool::new(false);
+    let (tell, begun) = channel();
     thread::scope(|scope| {
-        let other = scope.spawn(|| {
+        let (over, load) = (&over, &load);
+        let ends_the_other = RaisedAtEnd(over);
+        let other = scope.spawn(move || {
             let mut client = server.connect();
             let mut round = 0;
-            while !over.load(Ordering::Relaxed) {
+            while !over.load(Ordering::Acquire) {
                 load(&mut client, round);
                 round += 1;
+                if round == 1 {
+                    tell.send(()).expect("it is waited for");
+                }
             }
-            round
         });
+        begun.recv_timeout(DEADLINE).expect("the other client is served");
         let result = work();
-        over.store(true, Ordering::Relaxed);
-        assert!(other.join().expect("the other client is served") > 0);
+        drop(ends_the_other);
+        other.join().expect("the other client is served");
         result
     })
 }

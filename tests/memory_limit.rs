@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use common::{Client, DEADLINE, Flavour, POLL_INTERVAL, Server};
+use common::{Client, DEADLINE, Flavour, POLL_INTERVAL, RaisedAtEnd, Server};
 
 const MIB: u64 = 1 << 20;
 
@@ -66,11 +66,12 @@ fn resident_memory_follows_the_limit_down_and_up_under_load() {
 
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
+        let ends_the_load = RaisedAtEnd(&over);
         // Every reply is looked at: STORED, or a value that is whole.
         let load = scope.spawn(|| {
             let mut client = server.connect();
             let mut at = 0;
-            while !over.load(Ordering::Relaxed) {
+            while !over.load(Ordering::Acquire) {
                 client.send(sets(at..at + BATCH));
                 client.expect("STORED\r\n".repeat(BATCH));
                 client.send_line(format!("get key:{} key:{}", at % KEYS, (at + KEYS / 2) % KEYS));
@@ -91,7 +92,7 @@ fn resident_memory_follows_the_limit_down_and_up_under_load() {
             // The load alone fills it again.
             await_memory(&server, &format!("raised, round {round}"), |bytes| bytes > 100 * MIB);
         }
-        over.store(true, Ordering::Relaxed);
+        drop(ends_the_load);
         load.join().expect("every reply was right");
     });
     for name in ["store_no_memory", "store_too_large"] {

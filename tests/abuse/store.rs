@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::common::{DEADLINE, POLL_INTERVAL, Server};
+use crate::common::{DEADLINE, POLL_INTERVAL, RaisedAtEnd, Server};
 use crate::stand::{Stand, pattern, set, value_reply};
 
 /// Between two flushes of a storm, so that there is something to flush.
@@ -60,6 +60,7 @@ fn a_memory_limit_that_shrinks_under_load_is_kept() {
     stand.under_pressure("limit moved between 64 and 256 MiB under load", |server| {
         let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
+            let _ends_the_load = RaisedAtEnd(&over);
             for seed in 1..3 {
                 let over = &over;
                 scope.spawn(move || load(server, seed, over));
@@ -73,7 +74,6 @@ fn a_memory_limit_that_shrinks_under_load_is_kept() {
                     client.expect_line("STORED");
                 }
             }
-            over.store(true, Ordering::Release);
         });
         // What is above the limit goes in the background.
         let since = std::time::Instant::now();

@@ -281,7 +281,11 @@ fn expired_and_flushed_items_are_told_apart() {
     client.expect("OK\r\nEND\r\nEND\r\n");
     let statuses = [watcher.line(), watcher.line()].map(|line| line.word("status").to_owned());
     match server.flavour() {
-        Flavour::Larder => assert_eq!(statuses, ["flushed", "not_found"]),
+        Flavour::Larder => {
+            // The sweep can have been faster here as well.
+            assert!(["flushed", "not_found"].contains(&statuses[0].as_str()), "{statuses:?}");
+            assert_eq!(statuses[1], "not_found");
+        }
         // flush_all has unlinked it when nothing else was stored in that second.
         Flavour::Memcached => assert_eq!(statuses[1], "not_found"),
     }

@@ -2,7 +2,6 @@
 
 use crate::Watcher;
 use crate::common::{Client, Server, check, check_with};
-use crate::connections::await_statistic;
 
 #[test]
 fn unknown_kinds_are_refused_and_known_ones_may_be_cut_short() {
@@ -69,7 +68,7 @@ fn twenty_may_watch_and_the_next_one_stays_an_ordinary_client() {
     client.send_line("mn");
     client.expect_line("MN");
     watchers.pop();
-    await_statistic(&mut client, "log_watchers", "19");
+    client.await_statistic("log_watchers", "19");
     client.send_line("watch");
     client.expect_line("OK");
 }
@@ -94,9 +93,9 @@ fn a_thousand_watchers_one_after_another_leave_nothing_behind() {
         drop(watchers);
     }
     // One that the server has yet to accept would take its place later.
-    await_statistic(&mut client, "total_connections", "1001");
-    await_statistic(&mut client, "curr_connections", "1");
-    await_statistic(&mut client, "log_watchers", "0");
+    client.await_statistic("total_connections", "1001");
+    client.await_statistic("curr_connections", "1");
+    client.await_statistic("log_watchers", "0");
     let watchers: Vec<Watcher> = (0..20).map(|_| Watcher::of(&server, "")).collect();
     assert_eq!(watchers.len(), 20);
 }

@@ -331,9 +331,9 @@ fn under_load(rounds: usize, mut round: impl FnMut(usize, Server, &AtomicUsize) 
                 scope.spawn(move || load(client, socket, stop, crashes))
             })
             .collect();
-        let deadline = Instant::now() + PATIENCE;
         for number in 0..rounds {
             // Some load between two restarts.
+            let deadline = Instant::now() + PATIENCE;
             let mut client = Client::connect(&server);
             while client.stat("", "cmd_set").parse::<u64>().unwrap() < 400 {
                 assert!(Instant::now() < deadline && clients.iter().all(|client| !client.is_finished()));
@@ -435,11 +435,12 @@ fn crashes_and_damage_between_restarts_leave_nothing_wrong() {
     };
     under_load(14, |round, server, crashes| {
         let known = stock.take().unwrap_or_else(|| Stock::fill(&server));
+        let signal = if round % 4 == 1 { Signal::KILL } else { Signal::USR1 };
+        let directory = end(server, signal);
+        // Between the two servers: whoever sees it loses all that the old one confirmed, and nothing of the new one.
         if round % 2 == 1 {
             crashes.fetch_add(1, Ordering::SeqCst);
         }
-        let signal = if round % 4 == 1 { Signal::KILL } else { Signal::USR1 };
-        let directory = end(server, signal);
         let memory = directory.path().join("memory");
         let state = memory.with_added_extension("meta");
         let mut settings = LOADED.to_vec();
@@ -455,8 +456,9 @@ fn crashes_and_damage_between_restarts_leave_nothing_wrong() {
             assert_eq!(found, 0, "the cache starts empty in round {round}");
             return match round {
                 11 => {
+                    let directory = end(server, Signal::USR1);
                     crashes.fetch_add(1, Ordering::SeqCst);
-                    start(end(server, Signal::USR1), LOADED)
+                    start(directory, LOADED)
                 }
                 _ => server,
             };

@@ -3,7 +3,9 @@
 #[path = "common/mod.rs"]
 mod common;
 
-use common::Server;
+use std::time::Instant;
+
+use common::{DEADLINE, Server};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -53,17 +55,35 @@ fn a_slow_batch_is_told_with_command_and_key_and_without_its_values() {
 
 #[test]
 fn slow_batches_beyond_a_few_a_second_are_counted() {
+    /// Lines for each second that the server writes any in.
+    const A_FEW: u64 = 5;
     let server = Server::start(&["--slow-request-us", "1"]);
     let mut client = server.connect();
+    // How many were left out before each line; the last line may not be whole yet.
+    let left_out = || -> Vec<u64> {
+        let text = server.stderr();
+        let lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+        let told = lines.filter(|line| line.contains("msg=slow requests us="));
+        let number = |line: &str| line.rsplit_once(" left_out=").and_then(|(_, number)| number.parse().ok());
+        told.map(|line| number(line).unwrap_or_else(|| panic!("no left_out= in {line}"))).collect()
+    };
+    let since = Instant::now();
     let mut sent = 0;
     // A second has passed when a line tells of those that were left out.
-    while !server.stderr().lines().any(|line| line.contains("msg=slow requests us=") && !line.ends_with("left_out=0")) {
+    let left_out = loop {
+        let left_out = left_out();
+        if left_out.iter().any(|&count| count > 0) {
+            break left_out;
+        }
+        assert!(since.elapsed() < DEADLINE, "none is left out of {sent}");
         client.send_line("get key");
         client.expect_line("END");
         sent += 1;
-    }
-    let lines = server.stderr().lines().count();
-    assert!(lines < sent / 2, "{lines} lines for {sent} requests");
+    };
+    let lines = left_out.len() as u64;
+    assert!(lines <= A_FEW * (since.elapsed().as_secs() + 1), "{lines} lines in {:?}", since.elapsed());
+    let told = lines + left_out.iter().sum::<u64>();
+    assert!(told <= sent, "{told} are told or counted of {sent} requests");
 }
 
 #[test]

@@ -43,10 +43,7 @@ pub(super) fn bind_tcp(settings: &Settings, passed: Option<(OwnedFd, AdminTls)>)
             let names = ADMIN_NAMES.map(|(name, _)| name).join(", ");
             Err(refused(&format_args!("no socket was passed for it; set FileDescriptorName= to one of {names}")))
         }
-        (_, Some((_, tls))) => {
-            let name = ADMIN_NAMES.into_iter().find(|(_, of)| *of == tls).map_or("larder-admin", |(name, _)| name);
-            Err(refused(&format_args!("a socket was passed as {name}; give --admin passed")))
-        }
+        (_, Some(_)) => Err(refused(&"a socket was passed for it; give --admin passed")),
         (_, None) => Door::tcp(settings).map_err(|error| Failure::new(exit_status::OS_ERROR, error)),
     }
 }

@@ -6,9 +6,10 @@
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::sync::Arc;
 
+use rustls::pki_types::CertificateDer;
 use rustls::{HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection};
 
-use super::identity::{self, Validity, unix_secs, validity};
+use super::identity::{self, Validity, validity};
 
 /// Bytes that bind a login to its connection.
 const BINDING_BYTES: usize = 32;
@@ -220,24 +221,21 @@ impl Channel {
     /// Who the client is by its certificate, which was verified and whose time is not over: that of a resumed session
     /// was verified when it began.
     pub fn client_name(&self) -> Option<String> {
-        let certificate = self.tls.peer_certificates()?.first()?;
-        if !matches!(validity(certificate, unix_secs())?, Validity::Until(_)) {
-            return None;
-        }
-        identity::name(certificate)
+        self.client_certificate().filter(|certificate| is_good(certificate)).and_then(identity::name)
     }
 
     /// Whether the client has shown a certificate.
     pub fn has_shown_certificate(&self) -> bool {
-        self.tls.peer_certificates().is_some_and(|certificates| !certificates.is_empty())
+        self.client_certificate().is_some()
     }
 
     /// Whether the client has shown a certificate whose time is over since.
     pub fn is_client_over(&self) -> bool {
-        let Some(certificate) = self.tls.peer_certificates().and_then(|certificates| certificates.first()) else {
-            return false;
-        };
-        !matches!(validity(certificate, unix_secs()), Some(Validity::Until(_)))
+        self.client_certificate().is_some_and(|certificate| !is_good(certificate))
+    }
+
+    fn client_certificate(&self) -> Option<&CertificateDer<'static>> {
+        self.tls.peer_certificates()?.first()
     }
 
     /// What binds a login to this connection (`tls-exporter`, RFC 9266); there with TLS 1.3 alone.
@@ -247,6 +245,11 @@ impl Channel {
         }
         self.tls.export_keying_material([0; BINDING_BYTES], b"EXPORTER-Channel-Binding", None).ok()
     }
+}
+
+/// Whether a certificate's time is now.
+fn is_good(certificate: &CertificateDer<'_>) -> bool {
+    matches!(validity(certificate), Some(Validity::Until(_)))
 }
 
 /// A socket that has nothing to read.

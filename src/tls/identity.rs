@@ -17,13 +17,9 @@ pub(super) enum Validity {
     Over(String),
 }
 
-/// The time by which certificates are judged; a clock before 1970 counts as 1970.
-pub(super) fn unix_secs() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
-}
-
-/// When a certificate counts, as seen from a second of the Unix epoch; `None` when it cannot be read.
-pub(super) fn validity(certificate: &CertificateDer<'_>, unix_secs: i64) -> Option<Validity> {
+/// When a certificate counts, as seen from now (a clock before 1970 counts as 1970); `None` when it cannot be read.
+pub(super) fn validity(certificate: &CertificateDer<'_>) -> Option<Validity> {
+    let unix_secs = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     let validity = certificate.validity();
     Some(if unix_secs < validity.not_before.timestamp() {

@@ -15,7 +15,7 @@ use rustls::{
     SupportedProtocolVersion,
 };
 
-use super::identity::{Validity, unix_secs, validity};
+use super::identity::{Validity, validity};
 use super::{ClientCertificates, Configs};
 use crate::settings::{KeyFormat, TlsSettings};
 use crate::source_file::{Fault, Kind, LoadError, read_file};
@@ -91,7 +91,7 @@ struct Chain<'a> {
 fn chain(settings: &TlsSettings) -> Result<Chain<'_>, LoadError> {
     let path = path_of(Kind::ChainCert, settings.chain_cert.as_deref())?;
     let certificates = certificates(Kind::ChainCert, path)?;
-    let fault = match validity(&certificates[0], unix_secs()) {
+    let fault = match validity(&certificates[0]) {
         Some(Validity::Until(expires)) => return Ok(Chain { path, certificates, expires }),
         Some(Validity::Over(when)) => format!("its first certificate was good until {when}; renew it"),
         Some(Validity::NotYet(when)) => format!("its first certificate is not good before {when}; look at the clock"),

@@ -78,19 +78,26 @@ pub struct Counters {
     pub proto_errors: AtomicU64,
 }
 
+/// The last reading of the files.
+#[derive(Debug)]
+struct Seen {
+    /// What they were like.
+    stamps: Vec<Option<FileStamp>>,
+    /// When it was, if they could not be used.
+    failed: Option<Seconds>,
+}
+
 /// The TLS of one server.
 #[derive(Debug)]
 pub struct Tls {
     settings: TlsSettings,
     configs: ArcSwap<Configs>,
-    /// What the files were like when they were read last. Held while they are read.
-    seen: Mutex<Vec<Option<FileStamp>>>,
+    /// Held while the files are read.
+    seen: Mutex<Seen>,
     /// When they were read last.
     refreshed: AtomicU32,
     /// How often they were read again.
     reloads: AtomicU64,
-    /// When they could not be read, if that was the last time.
-    failed: Mutex<Option<Seconds>>,
     /// Counts since the last `stats reset`.
     pub counters: Counters,
 }
@@ -102,7 +109,7 @@ impl Tls {
     /// A file that cannot be read or does not hold what it should, a key that is none of the certificate, a certificate
     /// whose time is over.
     pub fn start(settings: TlsSettings) -> Result<Tls, LoadError> {
-        let seen = stamps(&settings);
+        let seen = Seen { stamps: stamps(&settings), failed: None };
         let configs = ArcSwap::from_pointee(load::configs(&settings)?);
         Ok(Tls {
             settings,
@@ -110,7 +117,6 @@ impl Tls {
             seen: Mutex::new(seen),
             refreshed: AtomicU32::new(START),
             reloads: AtomicU64::new(0),
-            failed: Mutex::new(None),
             counters: Counters::default(),
         })
     }
@@ -149,12 +155,10 @@ impl Tls {
     pub fn reload(&self, now: Seconds) -> Result<(), LoadError> {
         let mut seen = self.seen.lock();
         // Taken before: what changes while it is read is read again.
-        *seen = stamps(&self.settings);
-        let configs = load::configs(&self.settings).inspect_err(|error| {
-            *self.failed.lock() = Some(now);
-            log::error!("certificates stay as they were: {error}");
-        })?;
-        *self.failed.lock() = None;
+        *seen = Seen { stamps: stamps(&self.settings), failed: Some(now) };
+        let configs = load::configs(&self.settings)
+            .inspect_err(|error| log::error!("certificates stay as they were: {error}"))?;
+        seen.failed = None;
         self.configs.store(Arc::new(configs));
         self.reloads.fetch_add(1, Ordering::Release);
         self.refreshed.store(now, Ordering::Relaxed);
@@ -165,9 +169,11 @@ impl Tls {
     /// Does so if they have changed, or could not be read [`RETRY_SECS`] ago: what was wrong may pass without a change of
     /// the files, such as a certificate that begins in a moment.
     pub fn reload_if_changed(&self, now: Seconds) {
-        let changed = *self.seen.lock() != stamps(&self.settings);
-        let is_due = self.failed.lock().is_some_and(|failed| now.saturating_sub(failed) >= RETRY_SECS);
-        if changed || is_due {
+        let seen = self.seen.lock();
+        let is_due = seen.failed.is_some_and(|failed| now.saturating_sub(failed) >= RETRY_SECS);
+        let is_wanted = is_due || seen.stamps != stamps(&self.settings);
+        drop(seen);
+        if is_wanted {
             // It was said in the log.
             let _ = self.reload(now);
         }
@@ -225,14 +231,14 @@ mod tests {
             TlsSettings { chain_cert: Some(chain.clone()), key: Some(key.clone()), ..TlsSettings::default() };
         let tls = Tls::start(settings).unwrap();
         tls.reload_if_changed(100);
-        assert_eq!((tls.reloads(), *tls.failed.lock()), (0, None), "nothing has changed");
+        assert_eq!((tls.reloads(), tls.seen.lock().failed), (0, None), "nothing has changed");
         write(Duration::from_secs(3600));
         tls.reload_if_changed(200);
-        assert_eq!((tls.reloads(), *tls.failed.lock()), (0, Some(200)), "it begins in an hour");
+        assert_eq!((tls.reloads(), tls.seen.lock().failed), (0, Some(200)), "it begins in an hour");
         tls.reload_if_changed(200 + RETRY_SECS - 1);
-        assert_eq!(*tls.failed.lock(), Some(200), "not yet");
+        assert_eq!(tls.seen.lock().failed, Some(200), "not yet");
         tls.reload_if_changed(200 + RETRY_SECS);
-        assert_eq!(*tls.failed.lock(), Some(200 + RETRY_SECS));
+        assert_eq!(tls.seen.lock().failed, Some(200 + RETRY_SECS));
         write(Duration::from_secs(2));
         let (mut now, deadline) = (300, Instant::now() + Duration::from_secs(20));
         while tls.reloads() == 0 {
@@ -240,7 +246,7 @@ mod tests {
             now += RETRY_SECS;
             tls.reload_if_changed(now);
         }
-        assert_eq!(*tls.failed.lock(), None);
+        assert_eq!(tls.seen.lock().failed, None);
         tls.reload_if_changed(now + RETRY_SECS);
         assert_eq!(tls.reloads(), 1, "it is in force");
     }

@@ -68,10 +68,10 @@ impl Shard {
         true
     }
 
-    /// Gives a page of the pool back, or empties another if items may go for it.
+    /// Gives a page of the pool back, or empties another if items may go for it: unused ones, as long as there are any.
     pub(super) fn give_up_a_page(&mut self, now: Seconds) -> bool {
         let has_page = self.slabs.free_pages() > 0 || self.free_doomed_page();
-        has_page && self.slabs.discard_free_page() || self.evictions && self.drop_a_page(now)
+        has_page && self.slabs.discard_free_page() || self.evictions && (self.take_a_page(now) || self.drop_a_page(now))
     }
 
     /// A chunk of `class`, or of a larger one; `None` when there is no memory to be had.

@@ -274,15 +274,21 @@ fn a_full_cache_evicts_and_stays_within_its_pages() {
     verify(&store);
 }
 
+/// With items of these lengths the segments of the index are about to grow when the cache is full, and pages go for it.
 #[test]
 fn used_items_outlive_unused_ones() {
-    let store = store(2 << 20);
-    for n in 0..100u32 {
-        set(&store, format!("hot-{n:06}").as_bytes(), &[b'h'; 100]);
-    }
-    for n in 0..200_000u32 {
-        set(&store, format!("new-{n:06}").as_bytes(), &[b'c'; 100]);
-        assert!(get(&store, format!("hot-{:06}", n % 100).as_bytes()).is_some(), "hot item lost at {n}");
+    const HOT: u32 = 100;
+    for len in [40, 100, 104] {
+        let store = store(2 << 20);
+        let hot = |n: u32| format!("hot-{:06}", n % HOT);
+        for n in 0..200_000u32 {
+            set(&store, format!("new-{n:06}").as_bytes(), &vec![b'c'; len]);
+            // Spread over the pages, and all there before the first page goes.
+            if n < 80 * HOT && n % 80 == 0 {
+                set(&store, hot(n / 80).as_bytes(), &vec![b'h'; len]);
+            }
+            assert!(n < 80 * HOT || get(&store, hot(n).as_bytes()).is_some(), "hot item of {len} bytes lost at {n}");
+        }
     }
 }
 

@@ -165,9 +165,9 @@ impl Item {
     }
 }
 
-/// The number that a value holds: digits, and blanks behind them.
+/// The number that a value begins with: digits, and its end or a blank behind them, whatever follows that.
 fn number_in(value: &[u8]) -> Option<u64> {
-    std::str::from_utf8(value).ok()?.trim_end_matches(' ').parse().ok()
+    std::str::from_utf8(value).ok()?.split(' ').next()?.parse().ok()
 }
 
 fn key_of(key: u8) -> Vec<u8> {

@@ -33,6 +33,8 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
 pub(crate) struct Server {
     child: Child,
     directory: TempDir,
+    /// What it has written to standard error, as far as it was read.
+    log: String,
 }
 
 impl Server {
@@ -55,7 +57,7 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary runs");
-        let mut server = Server { child, directory };
+        let mut server = Server { child, directory, log: String::new() };
         server.await_that("the server serves", |server| match server.child.try_wait().unwrap() {
             Some(status) => panic!("ended with {status}: {}", server.stderr()),
             None => pid_file.exists(),
@@ -126,10 +128,22 @@ impl Server {
         self.stderr()
     }
 
+    /// Waits until it has written a text to standard error.
+    pub(crate) fn await_log(&mut self, text: &str) {
+        while !self.log.contains(text) {
+            let pipe = self.child.stderr.as_mut().expect("piped");
+            let patience = Timespec { tv_sec: PATIENCE.as_secs() as i64, tv_nsec: 0 };
+            let is_readable = poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&patience)) == Ok(1);
+            let mut buffer = [0; 4096];
+            let count = if is_readable { pipe.read(&mut buffer).unwrap() } else { 0 };
+            assert!(count > 0, "{text:?} is not in {}", self.log);
+            self.log.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
+        }
+    }
+
     fn stderr(&mut self) -> String {
-        let mut text = String::new();
-        self.child.stderr.take().expect("read once").read_to_string(&mut text).unwrap();
-        text
+        self.child.stderr.take().expect("read once").read_to_string(&mut self.log).unwrap();
+        std::mem::take(&mut self.log)
     }
 
     /// Waits for something that nothing announces.

@@ -445,7 +445,7 @@ impl Store {
         true
     }
 
-    /// Gives back a few pages of every shard that is above a lowered limit. True when there is more to give back; then
+    /// Gives back a page of every shard that is above a lowered limit. True when there is more to give back; then
     /// the caller pauses before the next call, so that requests get to the locks.
     pub fn shrink(&self, now: Seconds) -> bool {
         // Each shard takes its step, whatever the others say.

@@ -23,10 +23,6 @@ const BATCH: usize = 32;
 /// A page that keeps no more than one chunk in so many in use is merged with others of its class.
 const MERGED_SHARE: u16 = 4;
 
-/// Pages that one step drops at most to get below a lowered limit: a page of small items takes a tenth of a millisecond,
-/// and requests wait meanwhile.
-const DROPS_MAX: usize = 4;
-
 /// Segments of the index that one step looks at, whether they should shrink.
 const SEGMENTS_MAX: usize = 64;
 
@@ -156,18 +152,11 @@ impl Shard {
         freed
     }
 
-    /// Gives some pages back after the limit fell; those of live items only where evictions are on. True when there are
-    /// more that may go.
+    /// Gives a page back after the limit fell; one of live items only where evictions are on. True when there are more that
+    /// may go. No more than one at a time: used items are saved from it while requests wait.
     pub(super) fn shrink(&mut self, now: Seconds) -> bool {
-        for _ in 0..DROPS_MAX {
-            if self.slabs.resident() <= self.slabs.pages_max() {
-                return false;
-            }
-            if !self.give_up_a_page(now) {
-                return false;
-            }
-        }
-        self.slabs.resident() > self.slabs.pages_max()
+        let is_above = |shard: &Shard| shard.slabs.resident() > shard.slabs.pages_max();
+        is_above(self) && self.give_up_a_page(now) && is_above(self)
     }
 
     /// Changes the budget. Pages above it are given back by [`Shard::shrink`].

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-/// How much more than the kept figure is let through.
+/// How much more than the kept figure is let through, beside one instruction: figures are kept without fractions.
 pub(crate) const TOLERANCE: f64 = 0.03;
 
 /// By row, in the order of the file.

@@ -41,7 +41,7 @@ fn measure(arguments: &Arguments, rows: &[Row]) -> Result<(), String> {
     for row in rows {
         let ours = row.measure(arguments, &arguments.common.larder())?;
         let kept = figures.of(row.name);
-        let is_fine = arguments.keep || kept.is_some_and(|kept| ours <= kept * (1.0 + figures::TOLERANCE));
+        let is_fine = arguments.keep || kept.is_some_and(|kept| ours <= kept * (1.0 + figures::TOLERANCE) + 1.0);
         let theirs = match arguments.against_memcached && row.is_server() {
             true => Some(row.measure(arguments, &arguments.common.anchor())?),
             false => None,

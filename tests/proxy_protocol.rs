@@ -34,13 +34,7 @@ fn answer(server: &Server, bytes: &[u8]) -> String {
     let mut socket = open(server);
     let _ = socket.write_all(bytes);
     let mut answer = Vec::new();
-    let mut part = [0; 1000];
-    while !answer.ends_with(b"MN\r\n") {
-        match socket.read(&mut part) {
-            Ok(0) | Err(_) => break,
-            Ok(bytes) => answer.extend_from_slice(&part[..bytes]),
-        }
-    }
+    while !answer.ends_with(b"MN\r\n") && matches!((&socket).take(1).read_to_end(&mut answer), Ok(1)) {}
     String::from_utf8_lossy(&answer).into_owned()
 }
 

@@ -78,12 +78,15 @@ impl Peer {
 
     fn receive(&mut self) -> io::Result<()> {
         let mut buffer = [0; 16 << 10];
-        match self.stream.read(&mut buffer)? {
-            0 => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed the connection")),
-            count => {
+        match self.stream.read(&mut buffer) {
+            Ok(0) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed the connection")),
+            Ok(count) => {
                 self.inbox.extend_from_slice(&buffer[..count]);
                 Ok(())
             }
+            // A machine that was suspended interrupts reads that have a deadline.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            Err(error) => Err(error),
         }
     }
 }

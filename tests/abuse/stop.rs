@@ -29,6 +29,7 @@ fn pipeline(mut stream: TcpStream, request: &[u8], reply: &[u8], replies: &Atomi
             match stream.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(count) => got.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // The requests that it did not read any more make the kernel say so.
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
                 Err(error) => panic!("{error}"),

@@ -54,10 +54,9 @@ pub(crate) fn exchange(stream: &mut (impl Read + Write), bytes: &str) -> Answer 
 pub(crate) fn read_answer(stream: &mut impl Read, has_content: bool) -> Option<Answer> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        match stream.read(&mut byte) {
+        match stream.take(1).read_to_end(&mut head) {
             Ok(0) if head.is_empty() => return None,
-            Ok(1) => head.push(byte[0]),
+            Ok(1) => {}
             other => panic!("{other:?} after {:?}", String::from_utf8_lossy(&head)),
         }
     }

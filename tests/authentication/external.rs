@@ -62,7 +62,7 @@ impl Client {
     }
 
     fn expect_closed(mut self) {
-        assert_eq!(self.0.read(&mut [0]).expect("an end within the deadline"), 0);
+        assert_eq!(self.0.read_to_end(&mut Vec::new()).expect("an end within the deadline"), 0);
     }
 
     /// Status and value of the reply to a binary request.

@@ -40,8 +40,7 @@ pub(crate) fn expect_turned_away(server: &Server, last: u8) {
 /// Waits for what a connection gets first, and tells whether that is its end.
 #[track_caller]
 pub(crate) fn is_turned_away(connected: io::Result<TcpStream>) -> bool {
-    let mut byte = [0];
-    match connected.and_then(|mut stream| stream.read(&mut byte)) {
+    match connected.and_then(|stream| stream.take(1).read_to_end(&mut Vec::new())) {
         Ok(count) => count == 0,
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::ConnectionReset);
